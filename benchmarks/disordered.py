@@ -13,8 +13,9 @@ a readable CIF, and of those below a detection limit, where a prediction below t
 also compared with each other, on the same materials.
 
 Members with `library` have predictions of the models of formulas in the starter library, which were trained on the
-Materials Project; those with `chgnet` features of CHGNet of ordered approximants, and need the extra
-`foundation-crystal`.
+Materials Project; those with `sources` also those of structures, of its model and of a CGCNN that is pretrained here on
+the Materials Project and AFLOW without the formulas of the test part, of the average crystals; those with `chgnet`
+features of CHGNet of ordered approximants, and need the extra `foundation-crystal`. `cgcnn_pretrained` is fine-tuned.
 
 Networks are small and trained for a few epochs, so that all fits into minutes; they are no measure of what the encoders
 can do.
@@ -24,6 +25,7 @@ names the folder of the real data.
 """
 
 import argparse
+import copy
 import tarfile
 import tempfile
 from collections import Counter
@@ -37,15 +39,18 @@ import pandas as pd
 import torch
 from machine import processor, publish, versions
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
 
+from datamodules.aflow import SUSPECT
+from datamodules.materials_project import MAX_FORMATION_ENERGY, MAX_VOLUME
 from datamodules.registry import find_table
-from gnn_sim2real.baselines.extra_trees import fit_trees
+from gnn_sim2real.baselines.extra_trees import SETTINGS
 from gnn_sim2real.ensemble.weights import combine, learn_weights
 from gnn_sim2real.featurize.composition import describe_formulas, read_formula
 from gnn_sim2real.featurize.composition_statistics import composition_statistics
 from gnn_sim2real.featurize.crystal import Crystal
-from gnn_sim2real.featurize.crystal_files import read_crystals
-from gnn_sim2real.featurize.crystal_table import lattices_of_parameters
+from gnn_sim2real.featurize.crystal_files import crystal_formula, read_crystals
+from gnn_sim2real.featurize.crystal_table import CrystalFile, lattices_of_parameters
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.ordering import CannotOrderError, order
 from gnn_sim2real.foundation.features import compute_features, make_encoder
@@ -61,6 +66,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 RESULT = Path(__file__).parent / "results" / "disordered.json"
+RESULT_FOLDER = "benchmarks/results"
 KEPT = Path("runs/disordered")
 LIBRARY = ("composition/density", "composition/formation_energy", "composition/volume_per_atom")
 FOLDS, DRAWS, SEEDS = 5, 2000, (0, 1)
@@ -75,9 +81,17 @@ LARGEST = 12
 FEWEST = 3
 """Materials of the training part in which an element must be to have a column of its own."""
 
+SOURCE = ("band_gap", "formation_energy", "volume", "bulk_modulus", "debye_temperature", "thermal_conductivity")
+"""What a CGCNN of structures is pretrained on: PBE gap [eV], formation energy [eV/atom], and decimal logarithms of the
+volume [angstrom^3/atom] (Materials Project) and of AFLOW's modulus [GPa], Debye temperature [K] and conductivity
+[W/(m K)]."""
+
+SOURCE_MODEL = "starter:crystal/formation_energy"
+SOURCE_SIZE, SOURCE_SITES, SOURCE_EPOCHS = 8000, 24, 8
+
 CUTOFF, NEAREST = 4.5, 6
 BATCH, RATE, WIDTH = 32, 2e-3, 48
-EPOCHS = {"roost": 40, "cgcnn_average": 25, "cgcnn_order": 25}
+EPOCHS = {"roost": 40, "cgcnn_average": 25, "cgcnn_order": 25, "cgcnn_pretrained": 25}
 
 
 class Data(NamedTuple):
@@ -140,6 +154,12 @@ def _describe_cells(parameters: Floats, formulas: Sequence[str]) -> Floats:
     )
 
 
+def families_of(data: Data, rows: Rows) -> list[str]:
+    """Family of each row: those of a paper or of a formula are one."""
+    formula = get_featurizer("composition").identity
+    return join_families([formula(data.formulas[row]) for row in rows], [data.papers[row] for row in rows])
+
+
 def folds_of(data: Data, rows: Rows, like_official: bool = True) -> NDArray[np.int64]:
     """Fold of each row, -1 for those that are trained on in every fold.
 
@@ -151,9 +171,7 @@ def folds_of(data: Data, rows: Rows, like_official: bool = True) -> NDArray[np.i
         rows: The rows.
         like_official: Whether folds are so; else only papers are families, and all are in folds.
     """
-    formula, families = get_featurizer("composition").identity, [data.papers[row] for row in rows]
-    if like_official:
-        families = join_families([formula(data.formulas[row]) for row in rows], families)
+    families = families_of(data, rows) if like_official else [data.papers[row] for row in rows]
     sizes, fold = Counter(families), dict[str, int]()
     filled = [0] * FOLDS
     for family in sorted(sizes, key=lambda each: (-sizes[each], each)):
@@ -278,21 +296,131 @@ def _structure_features(crystal: Crystal) -> list[float]:
     ]
 
 
+@cache
+def read_sources() -> tuple[GraphStore, torch.Tensor]:
+    """Graphs of crystals of the Materials Project and AFLOW, and their properties, NaN where missing.
+
+    Formulas of the test part are left out, and what `datamodules` leaves out as faulty.
+    """
+    data, identity = read(), get_featurizer("composition").identity
+    tested = {identity(data.formulas[row]) for row in np.flatnonzero(data.is_test)}
+    tested |= {crystal_formula(data.crystals[row]) for row in np.flatnonzero(data.is_test) if data.crystals[row]}
+    project = find_table("crystal/mp_structures/mp_structures.parquet")
+    columns = ["material_id", "reduced_formula", "nsites", "volume"]
+    frame = pd.read_parquet(project, columns=columns)
+    labels = pd.read_parquet(find_table("crystal/mp_labels/mp_labels.parquet")).drop(columns="reduced_formula")
+    frame = frame.merge(labels, on="material_id", how="left")
+    volume = frame["volume"] / frame["nsites"]
+    used = (frame["nsites"] <= SOURCE_SITES) & (volume < MAX_VOLUME) & ~(frame["e_form"] > MAX_FORMATION_ENERGY)
+    used &= frame["band_gap_pbe"].notna() & ~frame["reduced_formula"].map(identity).isin(tested)
+    rows = np.sort(np.random.default_rng(0).permutation(np.flatnonzero(used))[:SOURCE_SIZE])
+    missing = np.full(len(rows), np.nan)
+    known = [
+        frame["band_gap_pbe"].to_numpy()[rows],
+        frame["e_form"].to_numpy()[rows],
+        np.log10(volume.to_numpy()[rows]),
+    ]
+    of_project = CrystalFile(project)
+    crystals = [of_project[int(row)] for row in rows]
+    values = [np.column_stack([*known, missing, missing, missing])]
+    aflow = find_table("crystal/aflow_agl_ael/aflow_agl_ael.parquet")
+    names = ["ael_bulk_modulus_vrh", "ael_debye_temperature", "agl_thermal_conductivity_300K"]
+    frame = pd.read_parquet(aflow, columns=["reduced_formula", "nsites", *names])
+    used = (frame["nsites"] <= SOURCE_SITES) & ~frame["reduced_formula"].isin(SUSPECT)
+    used &= ~frame["reduced_formula"].map(identity).isin(tested)
+    rows = np.flatnonzero(used)
+    of_aflow = CrystalFile(aflow)
+    crystals += [of_aflow[int(row)] for row in rows]
+    positive = frame[names].where(frame[names] > 0).to_numpy(np.float64)[rows]
+    missing = np.full((len(rows), 3), np.nan)
+    values.append(np.column_stack([missing, np.log10(positive)]))
+    featurize = get_featurizer("crystal", cutoff=CUTOFF, max_neighbors=NEAREST).featurize
+    graphs, kept, whole = [], [], np.concatenate(values)
+    for row, crystal in enumerate(crystals):
+        try:
+            graphs.append(featurize(crystal))
+        except ValueError:  # two sites at one place, or an atom without a neighbor
+            continue
+        kept.append(row)
+    return GraphStore.from_graphs(graphs), torch.from_numpy(whole[kept]).float()
+
+
+@cache
+def pretrained() -> PropertyModel:
+    """The CGCNN of `SOURCE`, trained once."""
+    torch.manual_seed(0)
+    model = PropertyModel(crystal_encoder(), [PropertySpec(name, "") for name in SOURCE])
+    path = KEPT / "pretrained.pt"
+    if not path.exists():
+        store, targets = read_sources()
+        model.fit_scales(targets)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=1e-4)
+        batches = -(-len(targets) // 128)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 2 * RATE, total_steps=SOURCE_EPOCHS * batches, pct_start=0.1
+        )
+        for epoch in range(SOURCE_EPOCHS):
+            losses = []
+            for some in torch.randperm(len(targets)).tensor_split(batches):
+                error = (model.predict(store.select(some)) - targets[some]) / model.scaler.std
+                error = error[~error.isnan()]
+                loss = torch.nn.functional.huber_loss(error, torch.zeros_like(error), delta=0.5)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                losses.append(loss.item())
+            print("pretraining", epoch, round(float(np.mean(losses)), 4), flush=True)
+        torch.save(model.state_dict(), path)
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model.eval()
+
+
+@cache
+def of_sources() -> Floats:
+    """(num_materials, 7); what models of structures predict of the average crystals, NaN without one."""
+    store, readable = store_of_structures("average")
+    model = pretrained()
+    with torch.inference_mode():
+        parts = torch.arange(len(store)).split(64)
+        own = torch.cat([model.predict(store.select(part)) for part in parts]).double().numpy()
+    crystals = [each for each in read().crystals if each is not None]
+    library = load_model(SOURCE_MODEL).with_disorder("average").predict(crystals).values
+    table = np.full((len(readable), own.shape[1] + library.shape[1]), np.nan)
+    table[readable] = np.column_stack([own, library])
+    return table
+
+
 # Each member learns from some rows and answers for others: NaN where it cannot.
 Member = Callable[[Rows, Rows], Floats]
 
 
-def trees(columns: Callable[[], Floats], train: Rows, asked: Rows) -> Floats:
-    """Extra trees on some columns, the mean of two seeds; they read columns with gaps."""
-    table, values = columns(), read().values
-    fitted = [fit_trees(table[train], values[train], seed) for seed in SEEDS]
+def trees(
+    columns: Callable[[], Floats], train: Rows, asked: Rows, max_features: float = 1.0, by_family: bool = False
+) -> Floats:
+    """Extra trees on some columns, the mean of two seeds; they read columns with gaps.
+
+    Args:
+        columns: Makes the columns.
+        train: Rows to learn from.
+        asked: Rows to predict.
+        max_features: Share of the columns that are looked at in each split.
+        by_family: Whether a row weighs by the inverse root of the number of rows of its family.
+    """
+    table, values, weights = columns(), read().values, np.ones(len(train))
+    if by_family:
+        families = families_of(read(), train)
+        sizes = Counter(families)
+        weights = np.array([sizes[each] for each in families]) ** -0.5
+    forests = [ExtraTreesRegressor(**SETTINGS | {"max_features": max_features}, random_state=seed) for seed in SEEDS]
+    fitted = [each.fit(table[train], values[train], sample_weight=weights) for each in forests]
     return np.asarray(np.mean([each.predict(table[asked]) for each in fitted], axis=0))
 
 
-def gaussian_process(columns: Sequence[Callable[[], Floats]], train: Rows, asked: Rows) -> Floats:
-    """A Gaussian process on blocks of columns."""
+def gaussian_process(columns: Sequence[Callable[[], Floats]], train: Rows, asked: Rows, gaps: bool = False) -> Floats:
+    """A Gaussian process on blocks of columns; it answers for rows with gaps if it may fill them with medians."""
     blocks, values = [each() for each in columns], read().values
-    whole = np.isfinite(np.column_stack(blocks)).all(axis=1)
+    whole = np.isfinite(np.column_stack(blocks)).all(axis=1) | gaps
     known, can = train[whole[train]], whole[asked]
     answer = np.full(len(asked), np.nan)
     process = GaussianProcess().fit([each[known] for each in blocks], values[known])
@@ -400,15 +528,27 @@ MEMBERS: dict[str, Member] = {
     "gaussian_process_cell": partial(gaussian_process, [statistics, cells]),
     "gaussian_process_fractions": partial(gaussian_process, [fractions, cells]),
     "gaussian_process_library": partial(gaussian_process, [fractions, cells, of_library]),
+    "trees_few_columns": partial(trees, side_by_side(fractions, invariants), max_features=0.3),
+    "trees_families": partial(trees, side_by_side(fractions, invariants), by_family=True),
+    "gaussian_process_invariants": partial(gaussian_process, [fractions, invariants]),
     "roost": partial(network, "roost", lambda: Roost(hidden_dim=WIDTH, mlp_dim=64), store_of_compositions),
     "trees_structure": partial(trees, side_by_side(fractions, invariants, of_structure)),
     "gaussian_process_structure": partial(gaussian_process, [fractions, cells, of_structure]),
     "trees_chgnet": partial(trees, side_by_side(fractions, invariants, of_chgnet)),
     "gaussian_process_chgnet": partial(gaussian_process, [fractions, cells, of_chgnet]),
+    "trees_sources": partial(trees, side_by_side(fractions, invariants, of_library, of_sources)),
+    "gaussian_process_sources": partial(gaussian_process, [fractions, invariants, of_library, of_sources], gaps=True),
     "cgcnn_average": partial(network, "cgcnn_average", crystal_encoder, partial(store_of_structures, "average")),
     "cgcnn_order": partial(network, "cgcnn_order", crystal_encoder, partial(store_of_structures, "order")),
+    "cgcnn_pretrained": partial(
+        network,
+        "cgcnn_pretrained",
+        lambda: copy.deepcopy(pretrained().encoder),
+        partial(store_of_structures, "average"),
+    ),
 }
-OF_STRUCTURES = tuple(name for name in MEMBERS if name.endswith(("structure", "chgnet", "average", "order")))
+SUFFIXES = ("structure", "sources", "chgnet", "average", "order", "pretrained")
+OF_STRUCTURES = tuple(name for name in MEMBERS if name.endswith(SUFFIXES))
 RULES = ("bagged least absolute", "one standard error", "best three", "equal")
 
 
@@ -502,6 +642,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("members", nargs="*", default=list(MEMBERS), help="members, all unless given")
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what is computed")
+    parser.add_argument("--result", type=Path, default=RESULT, help="file of the result")
     options = parser.parse_args()
     inner, outer, names = compute(options.members, options.kept)
     data = read()
@@ -538,7 +679,7 @@ def main() -> None:
     alone = predict_in_folds(MEMBERS["trees_fractions"], train_rows, folds_of(data, train_rows, like_official=False))
     by_paper = float(np.abs(alone - data.values[train]).mean())
     result: dict[str, Any] = {
-        "command": f"python benchmarks/disordered.py {' '.join(names)}",
+        "command": f"python benchmarks/disordered.py {' '.join(names)} --result {RESULT_FOLDER}/{options.result.name}",
         "what": "log10 of the ionic conductivity [S/cm] of OBELiX, official test part; errors in decades",
         "processor": processor(),
         "versions": versions("torch", "scikit-learn", "pymatgen"),
@@ -592,7 +733,7 @@ def main() -> None:
         name: {"mean": round(float(gain[where].mean()), 4), "interval_90": interval(gain[where])}
         for name, where in (("all", np.ones_like(bound)), ("with_cif", has_cif))
     }
-    publish(result, RESULT)
+    publish(result, options.result)
 
 
 if __name__ == "__main__":

@@ -120,8 +120,8 @@ class Crystal:
         if not 1 <= int(number.min()) <= int(number.max()) < NUM_ELEMENTS:
             site = int(np.argmin((number >= 1) & (number < NUM_ELEMENTS)))
             raise ValueError(
-                f"site {site + 1} has the atomic number {number[site]}, which must be from 1 to {NUM_ELEMENTS - 1} (0 "
-                "stands for a symbol that is not an element)"
+                f"atomic numbers must be from 1 to {NUM_ELEMENTS - 1} (0 stands for a symbol that is not an element), "
+                f"but site {site + 1} has {number[site]}"
             )
         if not math.isfinite(self.volume + float(fractional.sum())):
             raise ValueError("the lattice or the coordinates of the crystal contain a value that is not finite")

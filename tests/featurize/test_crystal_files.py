@@ -184,7 +184,7 @@ def test_several_blocks_in_one_cif(tmp_path):
 def test_dummy_species_are_refused():
     dummy = Structure(np.eye(3) * 4, ["Na", DummySpecies("X")], [[0, 0, 0], [0.5, 0.5, 0.5]])
     for each in (dummy, dummy.as_dict()):
-        with pytest.raises(ValueError, match=r"site 2 .*\b0\b.*symbol"):
+        with pytest.raises(ValueError, match=r"symbol.*site 2 has 0\b"):
             as_crystal(each)
 
 
