@@ -152,7 +152,8 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
         raise ValueError(f"{file} is a folder, but this model reads materials of the kind {kind.name!r}; give a table")
     frame = read_table(file, texts=None)
     if kind.name == "mixture":
-        pair = [*find_pair([str(each) for each in frame]).values()] or list(frame)
+        headings = [str(each) for each in frame]
+        pair = [*find_pair(headings).values()] or headings
         names = [" | ".join(map(str, row)) for row in frame[pair].to_numpy().tolist()]
         return Pool(kind, file, names, names, frame, "")
     found = column or _find_column(frame, kind, file.name, option)

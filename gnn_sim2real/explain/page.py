@@ -104,12 +104,14 @@ def _neighbor_table(found: Sequence[Neighbor]) -> TextTable:
 def _write_table(path: Path, entries: Sequence[Entry]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEADINGS)
+    of_mixtures = any(entry.after.components for entry in entries)
+    writer.writerow([*_HEADINGS, *(["component"] if of_mixtures else [])])
     for entry in entries:
         for row in entry.after.records():
             numbers = ["" if row[name] != row[name] else f"{row[name]:.8g}" for name in _HEADINGS[4:]]
             texts = [
                 spreadsheet_text(str(each)) for each in (entry.after.name, *(row[name] for name in _HEADINGS[1:4]))
             ]
-            writer.writerow([*texts, *numbers])
+            component = [spreadsheet_text(row["component"])] if of_mixtures else []
+            writer.writerow([*texts, *numbers, *component])
     write_atomically(path, text.getvalue().encode())

@@ -11,6 +11,7 @@ from gnn_sim2real.explain.explanation import Explanation, explain_materials, ope
 from gnn_sim2real.explain.nearest import Neighbors
 from gnn_sim2real.explain.page import Entry, require_free_folder, write_explanations
 from gnn_sim2real.explain.settings import ExplainSettings
+from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.files import expand
 from gnn_sim2real.library import TrainedModel
 
@@ -82,8 +83,7 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
         left = len(pool) - len(materials)
         notes = [f"The first {len(materials)} of {len(pool):,} materials; more by `--limit`."] if left > 0 else []
     elif kind.name in _SPELLED or (kind.roles and " | " in asked):
-        one = tuple(each.strip() for each in asked.split(" | ")) if kind.roles else asked
-        materials, notes = read_materials([one], kind), []
+        materials, notes = read_materials([_read_pair(asked) if kind.roles else asked], kind), []
         if materials.reasons:
             raise ValueError(f"there is no file {asked}, and it is not a material either: {materials.reasons[0]}")
     else:
@@ -94,3 +94,20 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
     return materials, notes + [
         f"{materials.names[row]} cannot be read: {reason}." for row, reason in sorted(materials.reasons.items())[:20]
     ]
+
+
+def _read_pair(text: str) -> Mixture:
+    """A pair as it is written: `*CCO* | CCO @ temperature 300`.
+
+    Raises:
+        ValueError: If a condition is not a name and a number.
+    """
+    spelled, *at = text.split(" @ ")
+    conditions = {}
+    for each in at:
+        name, _, value = each.strip().rpartition(" ")
+        try:
+            conditions[name.strip()] = float(value)
+        except ValueError as error:
+            raise ValueError(f"{each!r} is not a name and a number, as in `@ temperature 300`") from error
+    return Mixture(tuple(each.strip() for each in spelled.split(" | ")), None, conditions)

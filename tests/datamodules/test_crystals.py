@@ -409,7 +409,7 @@ def test_formulas_to_predict(own_files, tmp_path):
 @pytest.mark.parametrize(
     ("make", "values"),
     [
-        (lambda: MaterialsProjectTables(["gap"]), r"MaterialsProjectTables.* band_gap, formation_energy\b.*'gap'"),
+        (lambda: MaterialsProjectTables(["hardness"]), r"MaterialsProjectTables.* band_gap, formation_energy\b.*'hard"),
         (lambda: MaterialsProjectTables([]), r"MaterialsProjectTables.* band_gap, formation_energy\b.*\bnone"),
         (lambda: AflowAGL(["gap"]), "AflowAGL.* thermal_conductivity"),
         (lambda: MeasuredCrystals(name="gaps"), "`name`.* measured_band_gap.*'gaps'$"),

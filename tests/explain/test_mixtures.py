@@ -18,6 +18,9 @@ from gnn_sim2real.nn.model import PropertyModel, PropertySpec
 OF_BONDS = [nn.GINE, nn.GATv2, nn.DMPNN, nn.AttentiveFP, nn.GPS, nn.FingerprintMLP]
 
 
+PAIR = "*CCO* | CCO @ temperature 300"
+
+
 def made(encoder, roles=(), conditions=()):
     specs = [ConditionSpec(each, "K") for each in conditions]
     network = PropertyModel(encoder, [PropertySpec("chi", "")], conditions=specs)
@@ -85,12 +88,15 @@ def test_symmetry_of_equal_components():
 
 def test_the_command_explains_a_pair_and_a_table_of_pairs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["explain", "starter:mixture/chi", "*CCO* | CCO", "--output", "one", "--evaluations", "20"]) == 0
+    assert main(["explain", "starter:mixture/chi", PAIR, "--output", "one", "--evaluations", "20"]) == 0
     with open("one/contributions.csv") as file:  # noqa: PTH123
         rows = list(csv.DictReader(file))
     assert {row["component"] for row in rows} == {"polymer *CCO*", "solvent CCO"}
-    (tmp_path / "pairs.csv").write_text("polymer,solvent,note\n*CC*,CO,a\n*CCO*,O,b\n*CCO*,no molecule,c\n")
+    rows = ["polymer,solvent,T [K],note", "*CC*,CO,300,a", "*CCO*,O,350,b", "*CCO*,no molecule,300,c"]
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
     assert main(["explain", "starter:mixture/chi", "pairs.csv", "--output", "two", "--evaluations", "20"]) == 0
     page = (tmp_path / "two/report.html").read_text()
     assert "no molecule" in page
+    for wrong in ("*CCO* | CCO @ hot", "*CCO* | CCO"):
+        assert main(["explain", "starter:mixture/chi", wrong, "--output", "three"]) != 0
     assert load_model("starter:mixture/chi").featurizer.settings["roles"] == ["polymer", "solvent"]

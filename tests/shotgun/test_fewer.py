@@ -58,7 +58,7 @@ def printed(function, *given):
 def of_members():
     names = [name for name in ERRORS if name != ENSEMBLE]
     members = [SimpleNamespace(name=name, weight=0.3, outer_weights=[0.3], error=1.0, why="") for name in names]
-    target = SimpleNamespace(unit="eV", log=False, train=range(4), test=range(4), values=np.zeros(4))
+    target = SimpleNamespace(unit="eV", log=False, train=range(4), num_measured=4, test=range(4), values=np.zeros(4))
     return SimpleNamespace(
         stack=SimpleNamespace(members=members, predictions=np.zeros(4)),
         target=target,

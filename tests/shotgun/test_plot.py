@@ -28,7 +28,7 @@ def figures(monkeypatch):
 def test_an_interval_of_a_mean_error_ends_at_zero(figures, tmp_path, monkeypatch):
     row = {"source": "a", "architecture": "GINE", "probe": "p", "error": 1.0, "interval": [0.5, 1.5]}
     monkeypatch.setattr(plot, "ranking_rows", lambda _: [row])
-    target = SimpleNamespace(unit="eV", log=False, train=[1], spec=SimpleNamespace(name="band_gap"))
+    target = SimpleNamespace(unit="eV", log=False, train=[1], num_measured=1, spec=SimpleNamespace(name="band_gap"))
     errors = {ENSEMBLE: np.array([0.0, 0.0, 5.0])}  # whose interval by Student's t reaches below zero
     answer = SimpleNamespace(left_out_errors=lambda: errors, stack=SimpleNamespace(members=[]), promised=[])
     plot.draw_ranking(SimpleNamespace(target=target, answer=answer, titles={}), "", tmp_path / "x.png")

@@ -448,6 +448,7 @@ def test_a_trial_of_several_trainings_is_their_mean_and_goes_on(measured, tune, 
     assert frozenset(own.validation.tolist()) in {validation for _, validation in parts}
     assert not any(train & validation for train, validation in parts)
     assert {train | validation for train, validation in parts} == {frozenset([*own.train, *own.validation])}
+    training.check({"model.optimizer.lr": Range(1e-3, 1e-2, log=True, step=None, whole=False)})  # names the optimizer
     sixth = training.run(values[0], Watch("val/mae"), folder, (), 1, 2)  # the second seed on the third part
     assert sixth.error == errors[6] == errors[5]
     assert tune(folder, "--seeds", 2, "--splits", 3, trials=2, **given) == 0  # goes on
