@@ -1,15 +1,26 @@
 """Atomistic line graph neural network: bonds and the angles between them."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.basis import Gaussians, gaussian_basis
-from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination, pair_up, sum_at_destination
+from gnn_sim2real.nn.edges import EdgeLinear, edge_length, mean_at_destination, sum_at_destination
 from gnn_sim2real.nn.embedding import ElementEmbedding
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import weighted_mean
+
+_SMALL = 1e-6
+"""Added to the sum of the gates."""
+
+_BLOCK = 8192
+"""Angles that are computed together: what they take stays in the cache, and the calls are few."""
 
 _SHELL_TOLERANCE = 1e-3
 """Angstrom; keeps a shell of neighbors at the very angle cutoff whole in spite of rounding."""
@@ -35,9 +46,9 @@ class ALIGNN(Encoder):
     whatever the structure: polymorphs of an element could not be told apart. As published: not smooth, the output jumps
     where an atom enters or leaves the neighbor list.
 
-    Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each worth about 17 vectors of `hidden_dim`
-    while training (7 in mixed precision). Crystals of the Materials Project have about 140 angles per atom with the 12
-    nearest neighbors, which makes 1 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without the
+    Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each worth about 12 vectors of `hidden_dim`
+    while training (8 in mixed precision). Crystals of the Materials Project have about 140 angles per atom with the 12
+    nearest neighbors, which makes 0.7 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without the
     cutoff).
 
     Args:
@@ -78,7 +89,7 @@ class ALIGNN(Encoder):
         )
         # The angles are not used after the last layer.
         self.on_angles = nn.ModuleList(
-            EdgeGatedConvolution(hidden_dim, updates_edges=number + 1 < num_angle_layers)
+            AngleConvolution(hidden_dim, updates_edges=number + 1 < num_angle_layers)
             for number in range(num_angle_layers)
         )
         self.on_bonds = nn.ModuleList(
@@ -97,7 +108,7 @@ class ALIGNN(Encoder):
         length = edge_length(batch)
         line_graph = self.make_line_graph(batch.edge_index, length, len(batch.atomic_number))
         atoms, bonds = self.embedding(batch), self.bond_embedding(length)
-        angles = self.angle_embedding(cosine_of_angles(batch.need("edge_vector"), line_graph))
+        angles = [self.angle_embedding(each) for each in line_graph.cosines(batch.need("edge_vector"))]
         for number, on_bonds in enumerate(self.on_bonds):
             self.note(atoms, batch)
             if number < len(self.on_angles):
@@ -108,25 +119,100 @@ class ALIGNN(Encoder):
 
     def make_line_graph(
         self, edge_index: Int[Tensor, "2 num_edges"], length: Float[Tensor, " num_edges"], num_nodes: int
-    ) -> Int[Tensor, "2 num_angles"]:
-        """Pairs of bonds of which the first ends where the second begins, a bond and its own reverse among them."""
-        short = (length <= self.angle_cutoff + _SHELL_TOLERANCE).nonzero().flatten()
-        source, destination = edge_index[:, short]
-        second, first = pair_up(source, destination, num_nodes)
-        return torch.stack([short[first], short[second]])
+    ) -> "LineGraph":
+        """The line graph of the bonds that have angles."""
+        short = (length <= self.angle_cutoff + _SHELL_TOLERANCE).nonzero().squeeze(1)
+        return LineGraph.of(edge_index, short, num_nodes)
 
 
-def cosine_of_angles(
-    vectors: Float[Tensor, "num_edges 3"], line_graph: Int[Tensor, "2 num_angles"]
-) -> Float[Tensor, " num_angles"]:
-    """Cosine of the angle at the atom that two bonds share: 1 between a bond and its reverse.
+@dataclass(frozen=True)
+class AngleBlock:
+    """Angles at atoms where equally many bonds end, few enough for the cache of a processor.
 
-    Args:
-        vectors: From source to destination of each bond.
-        line_graph: Pairs of bonds, the first ends where the second begins.
+    Attributes:
+        num_ending: How many bonds end at each atom.
+        num_atoms: How many atoms.
+        atom: Atom, numbered within the block, where each bond begins.
     """
-    directions = torch.nn.functional.normalize(vectors, dim=1)
-    return -(directions[line_graph[0]] * directions[line_graph[1]]).sum(dim=1)
+
+    num_ending: int
+    num_atoms: int
+    atom: Int[Tensor, " num_beginning"]
+
+
+@dataclass(frozen=True)
+class LineGraph:
+    """Pairs of bonds of which the first ends where the second begins, a bond and its own reverse among them.
+
+    Every bond that begins at an atom meets all that end there. In blocks of atoms where equally many bonds end these
+    are dense tables: sums over the first bonds need no index, and all steps of a layer stay in the cache.
+
+    Attributes:
+        ending: The first bonds, one block after the other, and in it atom by atom.
+        beginning: The second bonds, one block after the other.
+        blocks: The blocks.
+    """
+
+    ending: Int[Tensor, " num_ending"]
+    beginning: Int[Tensor, " num_beginning"]
+    blocks: list[AngleBlock]
+
+    @classmethod
+    def of(
+        cls, edge_index: Int[Tensor, "2 num_edges"], short: Int[Tensor, " num_short"], num_nodes: int
+    ) -> "LineGraph":
+        """Make it of some of the bonds of a crystal graph."""
+        source, destination = edge_index[:, short]
+        num_ending, num_beginning = (torch.bincount(each, minlength=num_nodes) for each in (destination, source))
+        # Atoms without angles come first, and are left out.
+        num_ending = num_ending * (num_beginning > 0)
+        order = num_ending.argsort(stable=True)
+        order = order[int((num_ending == 0).sum()) :]
+        rank = torch.full_like(num_ending, -1)
+        rank[order] = torch.arange(len(order), device=rank.device)
+        ending, beginning = (short[_sorted_by(rank[each])] for each in (destination, source))
+        blocks = []
+        atom_of_beginning = rank[edge_index[0, beginning]]
+        widths, counts = num_ending[order].tolist(), num_beginning[order].tolist()
+        start, first = 0, 0
+        while start < len(order):
+            stop, num_pairs, second = start, 0, first
+            while stop < len(order) and widths[stop] == widths[start] and num_pairs < _BLOCK:
+                num_pairs += widths[stop] * counts[stop]
+                second += counts[stop]
+                stop += 1
+            blocks.append(AngleBlock(widths[start], stop - start, atom_of_beginning[first:second] - start))
+            start, first = stop, second
+        return cls(ending, beginning, blocks)
+
+    def split_ending(self, values: Float[Tensor, "num_bonds dim"]) -> list[Float[Tensor, "_atoms _ending dim"]]:
+        """What the bonds that end at the atoms of each block bring."""
+        sizes = [each.num_atoms * each.num_ending for each in self.blocks]
+        parts = torch.split(values.index_select(0, self.ending), sizes)
+        return [part.view(each.num_atoms, each.num_ending, -1) for part, each in zip(parts, self.blocks, strict=True)]
+
+    def split_beginning(self, values: Float[Tensor, "num_bonds dim"]) -> list[Float[Tensor, "_beginning dim"]]:
+        """What the bonds that begin at the atoms of each block bring."""
+        sizes = [len(each.atom) for each in self.blocks]
+        return list(torch.split(values.index_select(0, self.beginning), sizes))
+
+    def cosines(self, vectors: Float[Tensor, "num_bonds 3"]) -> list[Float[Tensor, " _angles"]]:
+        """Cosine of the angle at the atom that two bonds share, in each block: 1 between a bond and its reverse.
+
+        Args:
+            vectors: From source to destination of each bond.
+        """
+        directions = nn.functional.normalize(vectors, dim=1)
+        parts = zip(self.blocks, self.split_ending(directions), self.split_beginning(directions), strict=True)
+        return [
+            -(ending.index_select(0, block.atom) @ beginning.unsqueeze(2)).flatten()
+            for block, ending, beginning in parts
+        ]
+
+
+def _sorted_by(rank: Int[Tensor, " num_items"]) -> Int[Tensor, " num_ranked"]:
+    """Positions in the order of their rank, without those of -1."""
+    return rank.argsort(stable=True)[int((rank < 0).sum()) :]
 
 
 class EdgeGatedConvolution(nn.Module):
@@ -155,8 +241,113 @@ class EdgeGatedConvolution(nn.Module):
         opening = gate.sigmoid()
         messages = opening * self.neighbor(nodes).index_select(0, edge_index[0])
         total = sum_at_destination(opening, edge_index, len(nodes))
-        arriving = sum_at_destination(messages, edge_index, len(nodes)) / (total + 1e-6)
-        updated = nodes + nn.functional.silu(self.norm(self.own(nodes) + arriving))
-        if self.edge_norm is not None:
-            edges = edges + nn.functional.silu(self.edge_norm(gate))
-        return updated, edges
+        arriving = sum_at_destination(messages, edge_index, len(nodes)) / (total + _SMALL)
+        return self.update_nodes(nodes, arriving), self.update_edges(edges, gate)
+
+    def update_nodes(
+        self, nodes: Float[Tensor, "num_nodes dim"], arriving: Float[Tensor, "num_nodes dim"]
+    ) -> Float[Tensor, "num_nodes dim"]:
+        """Take in what arrives."""
+        return nodes + nn.functional.silu(self.norm(self.own(nodes) + arriving))
+
+    def update_edges(self, edges: Float[Tensor, "... dim"], gate: Float[Tensor, "... dim"]) -> Float[Tensor, "... dim"]:
+        """Take in the gate, where this is wanted."""
+        return edges if self.edge_norm is None else edges + nn.functional.silu(self.edge_norm(gate))
+
+
+class AngleConvolution(EdgeGatedConvolution):
+    """The same on the line graph, block by block."""
+
+    def forward(  # type: ignore[override]
+        self,
+        bonds: Float[Tensor, "num_bonds dim"],
+        angles: list[Float[Tensor, "_angles dim"]],
+        line_graph: LineGraph,
+    ) -> tuple[Float[Tensor, "num_bonds dim"], list[Float[Tensor, "_angles dim"]]]:
+        """Update the vectors of bonds and angles."""
+        to_second, to_first, to_angle = self.gate.split()
+        second = functional.linear(bonds, to_second, self.gate.linear.bias)
+        parts = zip(
+            line_graph.blocks,
+            angles,
+            line_graph.split_ending(functional.linear(bonds, to_first)),
+            line_graph.split_ending(self.neighbor(bonds)),
+            line_graph.split_beginning(second),
+            strict=True,
+        )
+        told, updated = [second[:0]], []
+        for block, own, *tensors in parts:
+            arriving, change = _GatedMean.apply(  # type: ignore[no-untyped-call]
+                functional.linear(own, to_angle), *tensors, block.atom, *self._edge_norm_arguments
+            )
+            told.append(arriving)
+            updated.append(own if self.edge_norm is None else own + change)
+        arriving = torch.zeros_like(second).index_copy(0, line_graph.beginning, torch.cat(told))
+        return self.update_nodes(bonds, arriving), updated
+
+    @property
+    def _edge_norm_arguments(self) -> tuple[Tensor | None, Tensor | None, float]:
+        norm = self.edge_norm
+        return (None, None, 0.0) if norm is None else (norm.weight, norm.bias, norm.eps)
+
+
+class _GatedMean(torch.autograd.Function):
+    """The gates of a block of angles, the mean of the first bonds that they let through, and the change of the angles.
+
+    Written out, since autograd would keep six tensors of the size of all angles, and write and read twice as many.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        of_angles: Tensor,
+        of_first: Tensor,
+        told: Tensor,
+        of_second: Tensor,
+        atom: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+    ) -> tuple[Tensor, Tensor | None]:
+        gate = of_first.index_select(0, atom)
+        gate += of_angles.view_as(gate)
+        gate += of_second.unsqueeze(1)
+        opening = gate.sigmoid()
+        total = opening.sum(dim=1) + _SMALL
+        mean = (opening * told.index_select(0, atom)).sum(dim=1) / total
+        change = None
+        if weight is not None:
+            change = functional.silu(functional.layer_norm(gate, weight.shape, weight, bias, eps)).flatten(0, 1)
+        ctx.save_for_backward(gate, told, atom, total, mean, weight, bias)
+        ctx.eps = eps
+        return mean, change
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, mean_slope: Tensor, change_slope: Tensor | None) -> tuple[Tensor | None, ...]:
+        gate, told, atom, total, mean, weight, bias = ctx.saved_tensors
+        opening = gate.sigmoid()
+        slope = (mean_slope / total).unsqueeze(1)
+        from_mean = told.index_select(0, atom).sub_(mean.unsqueeze(1)).mul_(slope)
+        gate_slope = torch.ops.aten.sigmoid_backward(from_mean, opening)
+        told_slope = torch.zeros_like(told).index_add_(0, atom, opening.mul_(slope))
+        weight_slope = bias_slope = None
+        if weight is not None and change_slope is not None:
+            shape = list(weight.shape)
+            normal, center, scale = torch.native_layer_norm(gate, shape, weight, bias, ctx.eps)
+            from_change = torch.ops.aten.silu_backward(change_slope.view_as(normal), normal)
+            from_change, weight_slope, bias_slope = torch.ops.aten.native_layer_norm_backward(
+                from_change, gate, shape, center, scale, weight, bias, [True, True, True]
+            )
+            gate_slope += from_change
+        first_slope = torch.zeros_like(told).index_add_(0, atom, gate_slope)
+        return (
+            gate_slope.flatten(0, 1),
+            first_slope,
+            told_slope,
+            gate_slope.sum(dim=1),
+            None,
+            weight_slope,
+            bias_slope,
+            None,
+        )

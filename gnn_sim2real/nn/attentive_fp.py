@@ -1,14 +1,16 @@
 """Attentive fingerprint."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import elu, leaky_relu
+from torch.nn.functional import elu, leaky_relu, leaky_relu_, linear
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.bond_encoder import BondEncoder
+from gnn_sim2real.nn.coloring import color_kinds, color_layers
+from gnn_sim2real.nn.edges import glorot_, softmax_of_groups, sum_at_destination
 
 _SLOPE = 0.01
 """Of the leaky ReLUs, as in the paper."""
@@ -44,25 +46,16 @@ class AttentiveFP(BondEncoder):
         dropout: float = 0.0,
         readout: Literal["mean", "sum"] = "mean",
     ) -> None:
-        from torch_geometric.nn import GATConv
-        from torch_geometric.nn.models.attentive_fp import GATEConv
-
         super().__init__(
             hidden_dim=hidden_dim, num_layers=num_layers, num_timesteps=num_timesteps, dropout=dropout, readout=readout
         )
-        self.num_timesteps = num_timesteps
-
-        def attention() -> nn.Module:
-            # A self loop would add one atom to attend to, and replace the bond of `*C*` to its own next copy.
-            convolution: nn.Module = GATConv(
-                hidden_dim, hidden_dim, dropout=dropout, add_self_loops=False, negative_slope=_SLOPE
-            )
-            return convolution
-
-        first = GATEConv(hidden_dim, hidden_dim, edge_dim=hidden_dim, dropout=dropout)
-        convolutions = [first, *(attention() for _ in range(num_layers - 1))]
+        self.num_timesteps, self.has_dropout = num_timesteps, dropout > 0
+        convolutions = [
+            BondAttention(hidden_dim, dropout),
+            *(Attention(hidden_dim, dropout) for _ in range(num_layers - 1)),
+        ]
         self.steps = nn.ModuleList(AttentionStep(convolution, hidden_dim, dropout) for convolution in convolutions)
-        self.material_step = AttentionStep(attention(), hidden_dim, dropout)
+        self.material_step = AttentionStep(Attention(hidden_dim, dropout), hidden_dim, dropout)
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -71,16 +64,24 @@ class AttentiveFP(BondEncoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        atoms, bonds = self.embed(batch)
+        coloring, bond_kinds = color_kinds(batch)
+        atoms, bonds = self.embed(batch, coloring, bond_kinds)
         atoms = leaky_relu(atoms, _SLOPE)
-        for number, step in enumerate(self.steps):
-            self.note(atoms, batch)
-            atoms = step(atoms, atoms, batch.edge_index, *([bonds] if number == 0 else []))
-        membership = torch.stack([torch.arange(len(atoms), device=atoms.device), batch.batch_index])
-        state: Tensor = self.readout(atoms, batch)
+        distinct = self.training and self.has_dropout
+        layers = color_layers(batch, coloring, bond_kinds, len(self.steps), distinct=distinct)
+        for number, (step, layer) in enumerate(zip(self.steps, layers, strict=True)):
+            if self.is_noting:
+                self.note(coloring.spread(atoms), batch)
+            own, coloring = atoms.index_select(0, layer.before), layer.coloring
+            if number == 0:
+                atoms = step(own, atoms, bonds, layer.edge_index, layer.bond)
+            else:
+                atoms = step(own, atoms, layer.edge_index)
+        membership = torch.stack([coloring.color, batch.batch_index])
+        state: Tensor = self.readout(coloring.spread(atoms), batch)
         for _ in range(self.num_timesteps):
             self.note(state)
-            state = self.material_step((atoms, state), state, membership)
+            state = self.material_step(state, atoms, membership)
         return state
 
 
@@ -99,16 +100,96 @@ class AttentionStep(nn.Module):
         self.gate = nn.GRUCell(dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, seen: Any, state: Float[Tensor, "num_items dim"], *edges: Tensor
-    ) -> Float[Tensor, "num_items dim"]:
+    def forward(self, state: Float[Tensor, "num_items dim"], *seen: Tensor) -> Float[Tensor, "num_items dim"]:
         """Update the states.
 
         Args:
-            seen: Vectors that are attended to, and those that attend if these are others.
             state: Of those that attend.
-            edges: Who attends to whom, and bond vectors where the attention reads them.
+            seen: What else the attention takes.
         """
-        update = self.dropout(elu(self.convolution(seen, *edges)))
+        update = self.dropout(elu(self.convolution(state, *seen)))
         updated: Tensor = self.gate(update, state).relu()
         return updated
+
+
+class Attention(nn.Module):
+    """torch-geometric's `GATConv` of one head without self loops: the same function and the same initial weights.
+
+    Args:
+        dim: Width of the vectors.
+        dropout: Share of attention weights set to zero during training.
+    """
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.lin = nn.Linear(dim, dim, bias=False)
+        glorot_(self.lin.weight)
+        self.att_src, self.att_dst = (nn.Parameter(glorot_(torch.empty(1, 1, dim))) for _ in range(2))
+        self.bias = nn.Parameter(torch.zeros(dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        state: Float[Tensor, "num_attending dim"],
+        atoms: Float[Tensor, "num_atoms dim"],
+        edge_index: Int[Tensor, "2 num_edges"],
+    ) -> Float[Tensor, "num_attending dim"]:
+        """Attend.
+
+        Args:
+            state: Vectors of those that attend.
+            atoms: Vectors of those attended to.
+            edge_index: Who is attended to, and who attends.
+        """
+        source, destination = edge_index
+        told = self.lin(atoms)
+        # Of the mapped state only the product with att_dst is needed.
+        asked, answers = linear(state, self.att_dst[0] @ self.lin.weight), linear(told, self.att_src[0])
+        score = leaky_relu(answers.index_select(0, source) + asked.index_select(0, destination), _SLOPE)
+        attention = self.dropout(softmax_of_groups(score, destination, len(state)))
+        return sum_at_destination(told.index_select(0, source) * attention, edge_index, len(state)) + self.bias
+
+
+class BondAttention(nn.Module):
+    """torch-geometric's `GATEConv`, which reads bonds: the same function and the same initial weights.
+
+    Args:
+        dim: Width of the vectors of atoms and bonds.
+        dropout: Share of attention weights set to zero during training.
+    """
+
+    def __init__(self, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.lin1, self.lin2 = nn.Linear(2 * dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+        self.att_l, self.att_r = (nn.Parameter(glorot_(torch.empty(1, dim))) for _ in range(2))
+        for layer in (self.lin1, self.lin2):
+            glorot_(layer.weight)
+        self.bias = nn.Parameter(torch.zeros(dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        state: Float[Tensor, "num_attending dim"],
+        atoms: Float[Tensor, "num_atoms dim"],
+        bonds: Float[Tensor, "num_bond_kinds dim"],
+        edge_index: Int[Tensor, "2 num_edges"],
+        bond: Int[Tensor, " num_edges"],
+    ) -> Float[Tensor, "num_attending dim"]:
+        """Attend.
+
+        Args:
+            state: Vectors of those that attend.
+            atoms: Vectors of those attended to.
+            bonds: One vector of each kind of bond.
+            edge_index: Who is attended to, and who attends.
+            bond: Kind of the bond between them.
+        """
+        source, destination = edge_index
+        # Mapped atom by atom and kind by kind, before they meet at the bonds.
+        of_atoms, of_bonds = self.lin1.weight.chunk(2, dim=1)
+        joint = linear(atoms, of_atoms).index_select(0, source)
+        joint = leaky_relu_(joint.add_(linear(bonds, of_bonds).index_select(0, bond)))
+        score = linear(joint, self.att_l) + linear(state, self.att_r).index_select(0, destination)
+        attention = self.dropout(softmax_of_groups(leaky_relu(score), destination, len(state)))
+        messages = self.lin2(atoms).index_select(0, source) * attention
+        return sum_at_destination(messages, edge_index, len(state)) + self.bias

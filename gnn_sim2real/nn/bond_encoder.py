@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.coloring import Coloring
 from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import Readout, ReadoutKind
@@ -36,10 +37,11 @@ class BondEncoder(Encoder):
         return nn.ModuleList([self.atom_embedding, self.bond_embedding])
 
     def embed(
-        self, batch: GraphBatch
-    ) -> tuple[Float[Tensor, "num_nodes hidden_dim"], Float[Tensor, "num_edges hidden_dim"]]:
-        """Vectors of atoms and bonds before the first layer."""
-        return self.atom_embedding(atom_table(batch)), self.bond_embedding(batch.need("bond_codes"))
+        self, batch: GraphBatch, atoms: Coloring, bonds: Coloring
+    ) -> tuple[Float[Tensor, "num_atom_kinds hidden_dim"], Float[Tensor, "num_bond_kinds hidden_dim"]]:
+        """Vectors of one atom and one bond of each kind (`color_kinds`) before the first layer."""
+        codes = batch.need("bond_codes")
+        return self.atom_embedding(atom_table(batch)[atoms.first]), self.bond_embedding(codes[bonds.first])
 
 
 def check_heads(hidden_dim: int, num_heads: int) -> None:

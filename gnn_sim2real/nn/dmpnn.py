@@ -1,10 +1,10 @@
 """Directed message passing network."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
+from gnn_sim2real.nn.coloring import color_all, color_by, color_kinds, scatter_bits
 from gnn_sim2real.nn.edges import sum_at_destination
 from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, CodeEmbedding, atom_table
 from gnn_sim2real.nn.encoder import Encoder
@@ -58,28 +58,40 @@ class DMPNN(Encoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        table, edge_index = atom_table(batch), batch.edge_index
-        tail, head = edge_index
-        sources, kinds = self.source_embedding(table), self.bond_embedding(batch.need("bond_codes"))
-        num_bonds = torch.bincount(head, minlength=len(table))
-        # In place wherever the backward pass needs no older value: to allocate these tensors takes longer than to fill
-        # them.
-        bonds = sources.index_select(0, tail).add_(kinds).relu_()
+        num_atoms = len(batch.atomic_number)
+        atom_kinds, bond_kinds = color_kinds(batch)
+        table = atom_table(batch)[atom_kinds.first]
+        sources, kinds = self.source_embedding(table), self.bond_embedding(batch.need("bond_codes")[bond_kinds.first])
+
+        def start(atom: Tensor, bond: Tensor) -> Tensor:
+            vectors: Tensor = sources.index_select(0, atom_kinds.color[atom])
+            # In place wherever the backward pass needs no older value: to allocate such tensors takes longer than to
+            # fill them.
+            return vectors.add_(kinds.index_select(0, bond_kinds.color[bond]))
+
+        # Bonds that have heard the same so far have one vector, which is computed once, unless dropout changes it.
+        color = color_all if self.training and self.dropout.p else color_by
+        edge_index = batch.edge_index
+        begin = scatter_bits(atom_kinds.color[edge_index] * len(bond_kinds) + bond_kinds.color)
+        heard, begin = begin[0], scatter_bits(begin)  # what a bond is weighs other than what it hears
+        coloring = color(heard)
+        bonds = start(edge_index[0, coloring.first], coloring.first).relu_()
         for _ in range(self.num_layers - 1):
+            if self.is_noting:
+                self.note(sum_at_destination(coloring.spread(bonds), edge_index, num_atoms), batch)
+            told = self.step(bonds)  # it is linear, and so may stand before the sum
+            arriving = sum_at_destination(coloring.spread(told), edge_index, num_atoms)
+            heard_at_atoms = sum_at_destination(heard, edge_index, num_atoms)
             # From here on the vector of w -> v stands where that of v -> w stood: what leads to w, less v -> w itself,
-            # is then at hand without a search for reverse edges. Nothing else leads to w at the end of a chain: a
-            # seventh of all bonds, for which the product is left out.
-            heard = (num_bonds.index_select(0, head) > 1).nonzero().squeeze(1)
-            arriving = sum_at_destination(bonds, edge_index, len(table))
-            self.note(arriving, batch)
-            incoming = arriving.index_select(0, head.index_select(0, heard))
-            message = self.step(incoming.sub_(bonds.index_select(0, heard)))
-            edge_index = edge_index.flip(0)
-            tail, head = edge_index
-            start = sources.index_select(0, tail).add_(kinds)
-            bonds = self.dropout(start.index_add_(0, heard, message.to(start.dtype)).relu_())
-        arriving = sum_at_destination(bonds, edge_index, len(table))
+            # is then at hand without a search for reverse edges.
+            edge_index, begin = edge_index.flip(0), begin.flip(0)
+            heard = scatter_bits(begin[0] + heard_at_atoms.index_select(0, edge_index[0]) - heard)
+            before, coloring = coloring.color, color(heard)
+            tail = edge_index[0, coloring.first]
+            message = arriving.index_select(0, tail).sub_(told.index_select(0, before[coloring.first]))
+            bonds = self.dropout(start(tail, coloring.first).add_(message).relu_())
+        arriving = sum_at_destination(coloring.spread(bonds), edge_index, num_atoms)
         self.note(arriving, batch)
-        atoms = self.atom_embedding(table).add_(self.collect(arriving))
-        encoded: Tensor = self.readout(self.dropout(atoms.relu_()), batch)
+        own = atom_kinds.spread(self.atom_embedding(table))
+        encoded: Tensor = self.readout(self.dropout(own.add_(self.collect(arriving)).relu_()), batch)
         return encoded

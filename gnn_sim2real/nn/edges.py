@@ -1,7 +1,9 @@
 """What happens along edges: lengths, linear maps of both ends, sums at the destination, pairs that share something."""
 
+import math
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,12 +38,16 @@ class EdgeLinear(nn.Module):
         edge_index: Int[Tensor, "2 num_edges"],
     ) -> Float[Tensor, "num_edges output_dim"]:
         """Map every edge."""
-        to_destination, to_source, to_edge = torch.split(self.linear.weight, self.widths, dim=1)
+        to_destination, to_source, to_edge = self.split()
         mapped = functional.linear(edges, to_edge, self.linear.bias)
         # In place: these are the largest tensors of a model, and the backward pass needs no older value of them.
         mapped += functional.linear(source, to_source).index_select(0, edge_index[0])
         mapped += functional.linear(destination, to_destination).index_select(0, edge_index[1])
         return mapped
+
+    def split(self) -> tuple[Tensor, ...]:
+        """The weights A, B and C, (output_dim, width) each."""
+        return torch.split(self.linear.weight, self.widths, dim=1)
 
 
 def edge_length(batch: GraphBatch) -> Float[Tensor, " num_edges"]:
@@ -51,10 +57,30 @@ def edge_length(batch: GraphBatch) -> Float[Tensor, " num_edges"]:
 
 
 def sum_at_destination(
-    messages: Float[Tensor, "num_edges ..."], edge_index: Int[Tensor, "2 num_edges"], num_nodes: int
-) -> Float[Tensor, "num_nodes ..."]:
+    messages: Shaped[Tensor, "num_edges ..."], edge_index: Int[Tensor, "2 num_edges"], num_nodes: int
+) -> Shaped[Tensor, "num_nodes ..."]:
     """Sum of the messages that arrive at each node, zero where none does."""
     return messages.new_zeros((num_nodes, *messages.shape[1:])).index_add_(0, edge_index[1], messages)
+
+
+def sum_of_rectified(
+    atoms: Float[Tensor, "num_sources dim"],
+    bonds: Float[Tensor, "num_bond_kinds dim"],
+    edge_index: Int[Tensor, "2 num_edges"],
+    bond: Int[Tensor, " num_edges"],
+    num_nodes: int,
+) -> Float[Tensor, "num_nodes dim"]:
+    r"""Sum of :math:`\mathrm{ReLU}(h_j + e_{ij})` at each node, the messages of GINE.
+
+    Args:
+        atoms: Vectors :math:`h_j` of the sources.
+        bonds: Vectors :math:`e_{ij}`, one for each kind of bond.
+        edge_index: Source and destination of each message.
+        bond: Kind of bond of each message.
+        num_nodes: Number of destinations.
+    """
+    messages = atoms.index_select(0, edge_index[0]).add_(bonds.index_select(0, bond)).relu_()
+    return sum_at_destination(messages, edge_index, num_nodes)
 
 
 def mean_at_destination(
@@ -63,6 +89,40 @@ def mean_at_destination(
     """Mean of the messages that arrive at each node, zero where none does."""
     count = torch.bincount(edge_index[1], minlength=num_nodes).clamp(min=1).unsqueeze(1)
     return sum_at_destination(messages, edge_index, num_nodes) / count
+
+
+def glorot_(weight: Tensor) -> Tensor:
+    """Draw a weight as torch-geometric does, in place: a seed is to give the weights that it always gave.
+
+    Args:
+        weight: (..., output_dim, input_dim).
+    """
+    bound = math.sqrt(6.0 / (weight.shape[-2] + weight.shape[-1]))
+    return nn.init.uniform_(weight, -bound, bound)
+
+
+def redraw(perceptron: nn.Sequential) -> None:
+    """Draw the weights of linear maps once more, as torch-geometric does, for the same reason."""
+    for each in perceptron:
+        if isinstance(each, nn.Linear):
+            each.reset_parameters()
+
+
+def softmax_of_groups(
+    scores: Float[Tensor, "num_members num_heads"], group: Int[Tensor, " num_members"], num_groups: int
+) -> Float[Tensor, "num_members num_heads"]:
+    """Softmax over the members of each group; to import torch-geometric for its own would take two seconds.
+
+    Args:
+        scores: Of each member.
+        group: Of each member.
+        num_groups: Number of groups.
+    """
+    index, shape = group.unsqueeze(1).expand_as(scores), (num_groups, scores.shape[1])
+    highest = scores.new_zeros(shape).scatter_reduce_(0, index, scores.detach(), "amax", include_self=False)
+    exponentials = (scores - highest.index_select(0, group)).exp()
+    total = exponentials.new_zeros(shape).scatter_add_(0, index, exponentials) + 1e-16
+    return exponentials / total.index_select(0, group)
 
 
 def pair_up(

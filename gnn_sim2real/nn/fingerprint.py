@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import ATOM_CODES, ATOM_DESCRIPTORS, BOND_CODES, GraphBatch
+from gnn_sim2real.nn.coloring import scatter_bits
 from gnn_sim2real.nn.embedding import ATOM_SIZES, atom_table
 from gnn_sim2real.nn.encoder import Encoder
 from gnn_sim2real.nn.readout import Readout, ReadoutKind, weighted_sum
@@ -14,8 +15,6 @@ from gnn_sim2real.nn.readout import Readout, ReadoutKind, weighted_sum
 _COLUMN = {name: number for number, name in enumerate(ATOM_CODES)}
 _IDENTITY = ("degree", "num_hydrogens", "formal_charge")
 """What an atom is at radius 0, beside its element and whether it is in a ring."""
-
-_FACTOR = 0x1E3779B97F4A7C15  # any large odd number
 
 
 class FingerprintMLP(Encoder):
@@ -115,22 +114,15 @@ class FingerprintMLP(Encoder):
 def neighborhoods(batch: GraphBatch, radius: int) -> Int[Tensor, "num_nodes radii"]:
     """Morgan's numbers of each atom for the radii 0 to `radius`; int64, the same on every machine."""
     codes, order = batch.need("atom_codes"), batch.need("bond_codes")[:, list(BOND_CODES).index("order")]
-    number = _mix(batch.atomic_number)
+    number = scatter_bits(batch.atomic_number)
     for name in _IDENTITY:
-        number = _mix(number + codes[:, _COLUMN[name]])
-    number = _mix(number + (codes[:, _COLUMN["ring_size"]] > 0))
+        number = scatter_bits(number + codes[:, _COLUMN[name]])
+    number = scatter_bits(number + (codes[:, _COLUMN["ring_size"]] > 0))
     source, destination = batch.edge_index
     numbers = [number]
     for _ in range(radius):
-        neighbors = _mix(_mix(number.index_select(0, source)) + order)
+        neighbors = scatter_bits(scatter_bits(number.index_select(0, source)) + order)
         seen = torch.zeros_like(number).index_add_(0, destination, neighbors)
-        number = _mix(_mix(number) + seen)
+        number = scatter_bits(scatter_bits(number) + seen)
         numbers.append(number)
     return torch.stack(numbers, dim=1)
-
-
-def _mix(number: Int[Tensor, " num_items"]) -> Int[Tensor, " num_items"]:
-    """Scatter integers over all of int64, one to one, so that sums of them tell which and how many were added."""
-    for _ in range(2):
-        number = (number ^ (number >> 32)) * _FACTOR
-    return number ^ (number >> 29)

@@ -1,7 +1,11 @@
 """Graph isomorphism network with edge features."""
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer
+from gnn_sim2real.nn.edges import redraw, sum_of_rectified
 from gnn_sim2real.nn.readout import ReadoutKind
 from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
 
@@ -24,14 +28,34 @@ class GINE(ResidualEncoder):
     def __init__(
         self, hidden_dim: int = 128, num_layers: int = 4, dropout: float = 0.0, readout: ReadoutKind = "mean"
     ) -> None:
-        from torch_geometric.nn import GINEConv
-
         super().__init__(hidden_dim=hidden_dim, num_layers=num_layers, dropout=dropout, readout=readout)
         self.convolutions = nn.ModuleList(
-            ResidualConvolution(GINEConv(_mlp(hidden_dim), train_eps=True), hidden_dim, dropout)
-            for _ in range(num_layers)
+            ResidualConvolution(GINEConvolution(hidden_dim), hidden_dim, dropout) for _ in range(num_layers)
         )
 
 
-def _mlp(dim: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(dim, 2 * dim), nn.BatchNorm1d(2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+class GINEConvolution(nn.Module):
+    """torch-geometric's `GINEConv` with a normalized perceptron: the same function and the same initial weights.
+
+    Args:
+        dim: Width of the vectors of atoms and bonds.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.nn = nn.Sequential(nn.Linear(dim, 2 * dim), ColoredBatchNorm(2 * dim), nn.ReLU(), nn.Linear(2 * dim, dim))
+        redraw(self.nn)
+        self.eps = nn.Parameter(torch.zeros(1))
+
+    def forward(
+        self,
+        atoms: Float[Tensor, "num_colors_before dim"],
+        bonds: Float[Tensor, "num_bond_kinds dim"],
+        layer: ColoredLayer,
+    ) -> Float[Tensor, "num_colors dim"]:
+        """Gather what the neighbors tell, and map it."""
+        arriving = sum_of_rectified(atoms, bonds, layer.edge_index, layer.bond, layer.num_atoms)
+        widen, norm, relu, narrow = self.nn
+        own = atoms.index_select(0, layer.before)
+        updated: Tensor = narrow(relu(norm(widen(torch.addcmul(arriving, own, 1 + self.eps)), layer)))
+        return updated

@@ -3,18 +3,20 @@
 from abc import abstractmethod
 from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.bond_encoder import BondEncoder
+from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer, color_kinds, color_layers
 
 
 class ResidualConvolution(nn.Module):
     """One convolution, normalized, with a residual connection.
 
     Args:
-        convolution: Takes vectors of atoms, edges, and vectors of bonds, and gives vectors of atoms of the same width.
+        convolution: Takes vectors of atoms, vectors of bonds, and the layer, and gives vectors of atoms of the same
+            width.
         dim: Width of the atom vectors.
         dropout: Share of features set to zero during training.
     """
@@ -22,18 +24,18 @@ class ResidualConvolution(nn.Module):
     def __init__(self, convolution: nn.Module, dim: int, dropout: float) -> None:
         super().__init__()
         self.convolution = convolution
-        self.norm = nn.BatchNorm1d(dim)
+        self.norm = ColoredBatchNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
-        atoms: Float[Tensor, "num_nodes dim"],
-        edge_index: Int[Tensor, "2 num_edges"],
-        bonds: Float[Tensor, "num_edges dim"],
-    ) -> Float[Tensor, "num_nodes dim"]:
+        atoms: Float[Tensor, "num_colors_before dim"],
+        bonds: Float[Tensor, "num_bond_kinds dim"],
+        layer: ColoredLayer,
+    ) -> Float[Tensor, "num_colors dim"]:
         """Update the atom vectors."""
-        update = self.norm(self.convolution(atoms, edge_index, bonds))
-        updated: Tensor = atoms + self.dropout(update.relu())
+        update = self.norm(self.convolution(atoms, bonds, layer), layer)
+        updated: Tensor = self.dropout(update.relu_()) + atoms.index_select(0, layer.before)
         return updated
 
 
@@ -43,8 +45,9 @@ class ResidualEncoder(BondEncoder):
     convolutions: nn.ModuleList
 
     @abstractmethod
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(self, *, dropout: float, **settings: Any) -> None:
+        super().__init__(dropout=dropout, **settings)
+        self.has_dropout = dropout > 0
 
     @property
     def layers(self) -> list[nn.Module]:
@@ -53,9 +56,13 @@ class ResidualEncoder(BondEncoder):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "num_graphs output_dim"]:
         """Encode repeat units or molecules."""
-        atoms, bonds = self.embed(batch)
-        for convolution in self.convolutions:
-            self.note(atoms, batch)
-            atoms = convolution(atoms, batch.edge_index, bonds)
-        encoded: Tensor = self.readout(atoms, batch)
+        coloring, bond_kinds = color_kinds(batch)
+        atoms, bonds = self.embed(batch, coloring, bond_kinds)
+        distinct = self.training and self.has_dropout
+        layers = color_layers(batch, coloring, bond_kinds, len(self.convolutions), distinct=distinct)
+        for convolution, layer in zip(self.convolutions, layers, strict=True):
+            if self.is_noting:
+                self.note(coloring.spread(atoms), batch)
+            atoms, coloring = convolution(atoms, bonds, layer), layer.coloring
+        encoded: Tensor = self.readout(coloring.spread(atoms), batch)
         return encoded

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gnn_sim2real.graph import ATOM_CODES, NUM_ELEMENTS, GraphBatch
-from gnn_sim2real.nn.edges import pair_up
+from gnn_sim2real.nn.edges import pair_up, softmax_of_groups
 from gnn_sim2real.nn.embedding import species_of, weight_of_species
 from gnn_sim2real.nn.encoder import Encoder
 
@@ -166,23 +166,6 @@ class WeightedAttention(nn.Module):
         for weight, nodes in zip(weights[1:], members[1:], strict=True):
             mapped = mapped + nn.functional.linear(vectors, weight).index_select(0, nodes)
         return mapped
-
-
-def softmax_of_groups(
-    scores: Float[Tensor, "num_members num_heads"], group: Int[Tensor, " num_members"], num_groups: int
-) -> Float[Tensor, "num_members num_heads"]:
-    """Softmax over the members of each group; to import torch-geometric for its own would take two seconds.
-
-    Args:
-        scores: Of each member.
-        group: Of each member.
-        num_groups: Number of groups.
-    """
-    index, shape = group.unsqueeze(1).expand_as(scores), (num_groups, scores.shape[1])
-    highest = scores.new_zeros(shape).scatter_reduce_(0, index, scores.detach(), "amax", include_self=False)
-    exponentials = (scores - highest.index_select(0, group)).exp()
-    total = exponentials.new_zeros(shape).scatter_add_(0, index, exponentials) + 1e-16
-    return exponentials / total.index_select(0, group)
 
 
 def _perceptron(input_dim: int, hidden_dim: int, output_dim: int) -> nn.Sequential:

@@ -13,7 +13,7 @@ from torch_geometric.nn import CGConv
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn import ALIGNN, CGCNN, GINE, Encoder, MEGNet, PaiNN, Roost, SchNet
-from gnn_sim2real.nn.alignn import cosine_of_angles
+from gnn_sim2real.nn.alignn import _GatedMean
 from gnn_sim2real.nn.cgcnn import CGCNNLayer
 
 SMOOTH = {
@@ -277,9 +277,11 @@ def test_angles_of_diamond():
     encoder = ALIGNN(angle_cutoff=1.6)
     length = batch.edge_vector.norm(dim=1)
     line_graph = encoder.make_line_graph(batch.edge_index, length, len(diamond))
-    assert line_graph.shape == (2, len(diamond) * 4 * 4)
-    assert torch.equal(batch.edge_index[1, line_graph[0]], batch.edge_index[0, line_graph[1]])
-    cosine = cosine_of_angles(batch.edge_vector, line_graph).sort().values
+    source, destination = batch.edge_index.double().unsqueeze(2)
+    ends, begins = line_graph.split_ending(destination), line_graph.split_beginning(source)
+    for block, end, begin in zip(line_graph.blocks, ends, begins, strict=True):
+        assert (end[block.atom] == begin.unsqueeze(1)).all()
+    cosine = torch.cat(line_graph.cosines(batch.edge_vector)).sort().values
     expected = torch.tensor([-1 / 3] * 12 * len(diamond) + [1.0] * 4 * len(diamond)).double()
     torch.testing.assert_close(cosine, expected, rtol=1e-6, atol=1e-6)
 
@@ -291,7 +293,39 @@ def test_a_shell_at_the_angle_cutoff_is_whole():
     length = turned.edge_vector.norm(dim=1)
     shell = length < 3.5
     assert (length[shell] > 3.0).any()
-    assert ALIGNN(angle_cutoff=3.0).make_line_graph(turned.edge_index, length, 1).shape == (2, 6 * 6)
+    line_graph = ALIGNN(angle_cutoff=3.0).make_line_graph(turned.edge_index, length, 1)
+    assert [len(each) for each in line_graph.cosines(turned.edge_vector)] == [6 * 6]
+
+
+def test_small_blocks_of_angles_change_no_number(monkeypatch):
+    encoder, batch = OF_NEAREST["ALIGNN"]().double(), batch_of(*CRYSTALS)
+    found = [slopes_of(encoder, batch)]
+    monkeypatch.setattr("gnn_sim2real.nn.alignn._BLOCK", 1)
+    found.append(slopes_of(encoder, batch))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_slopes_of_the_gated_mean_by_finite_differences():
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+    atom = torch.tensor([0, 1, 1])
+    of_angles, of_first, told, of_second = draw(3 * 4, 2), draw(2, 4, 2), draw(2, 4, 2), draw(3, 2)
+    arguments = (of_angles, of_first, told, of_second)
+    torch.autograd.gradcheck(
+        lambda *each: _GatedMean.apply(*each[:4], atom, *each[4:], 1e-5), (*arguments, draw(2), draw(2))
+    )
+    torch.autograd.gradcheck(lambda *each: _GatedMean.apply(*each, atom, None, None, 0.0)[0], arguments)
+
+
+def slopes_of(encoder: Encoder, batch: GraphBatch) -> list[torch.Tensor]:
+    encoder.zero_grad()
+    output = encoder(batch)
+    output.square().sum().backward()
+    return [output.detach(), *(each.grad.clone() for each in encoder.parameters())]
 
 
 def test_an_encoder_of_bonds_refuses_crystals():
