@@ -1,5 +1,6 @@
 """Measured properties of crystals, each tied to a structure of the Materials Project."""
 
+import logging
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.crystals_by_id import crystals_by_id, require_database
 from datamodules.materials_project import (
     MAX_FORMATION_ENERGY,
     materials_project_labels,
@@ -18,6 +20,9 @@ from datamodules.materials_project import (
 from datamodules.registry import find_file, find_table, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.data.snapshots import snapshot_card, structures_of
+from gnn_sim2real.databases.passwords import hide_login
+from gnn_sim2real.databases.snapshot import Snapshot
 from gnn_sim2real.featurize.composition import reduced_formula
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import in_table
@@ -26,6 +31,8 @@ from gnn_sim2real.units import convert
 
 if TYPE_CHECKING:
     import pandas
+
+logger = logging.getLogger(__name__)
 
 KNOWN = {
     "measured_band_gap": Property(
@@ -86,6 +93,11 @@ class MeasuredCrystals(CrystalDataModule):
         file_unit: Unit in the file, if it is another one.
         formula: Column with the formulas.
         structures_path: Your own copy of `mp_structures.parquet`; else it is looked for below GNN_SIM2REAL_DATA.
+        structures_from: In place of that file, the database that the structures of a table with `material_id` are
+            downloaded from: mp (the Materials Project, by OPTIMADE), mp_key (the same by `mp-api`, with your key in
+            MP_API_KEY), oqmd and the others of `datamodules.Optimade`, or an address. They are the structures of the
+            day of the download, which the card names, not those of published results; simulated values of the same
+            crystals are then not looked up, unless by `labels_path`.
         labels_path: The same for `mp_labels.parquet`.
         at: Which rows are used, by the column of a condition: those at one value (`{T: 298}`, in the unit of the
             column), between two (`{T: [293, 303]}`), or `all`, merged by median.
@@ -114,6 +126,7 @@ class MeasuredCrystals(CrystalDataModule):
         formula: str = "reduced_formula",
         structures_path: str | None = None,
         labels_path: str | None = None,
+        structures_from: str | None = None,
         at: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
@@ -136,6 +149,17 @@ class MeasuredCrystals(CrystalDataModule):
             )
         self.name, self.path, self.formula, self.at = name, path, formula, at
         self.structures_path, self.labels_path = structures_path, labels_path
+        if structures_from is not None:
+            require_database(structures_from)
+            self.given["structures_from"] = structures_from = hide_login(structures_from)
+            if structures_path is not None:
+                raise ValueError("give `structures_path` or `structures_from`, not both")
+        self.structures_from = structures_from
+        if self._requires_own_simulated and structures_from is not None and labels_path is None:
+            raise ValueError(
+                "`require_simulated` needs simulated values: beside `structures_from` give `labels_path`, "
+                "`simulated_column` or `simulated_from`"
+            )
         if self._requires_own_simulated and self.property.name not in _SIMULATED:
             raise ValueError(
                 f"the Materials Project has no simulated {self.property.name!r}, only {', '.join(_SIMULATED)}; leave "
@@ -158,9 +182,38 @@ class MeasuredCrystals(CrystalDataModule):
         """Name in messages: of the table of the registry, or of the file."""
         return self.name or Path(str(self.path)).name
 
+    @property
+    def _has_simulated(self) -> bool:
+        """Whether the labels of the Materials Project are read: not beside structures of another day, unless given."""
+        is_read = self.structures_from is None or self.labels_path is not None
+        return is_read and self.property.name in _SIMULATED
+
     def load_structures(self) -> Structures:
         """Find the structures of the Materials Project; the graphs are those of `MaterialsProjectTables`."""
+        if self.structures_from is not None:
+            return structures_of(self.downloaded, self.structures_from)
         return materials_project_structures(self.structures_path)
+
+    @cached_property
+    def downloaded(self) -> Snapshot:
+        """The snapshot of `structures_from`.
+
+        Raises:
+            ValueError: If the table does not name its crystals.
+        """
+        frame, source = self._read()
+        if "material_id" not in frame:
+            raise ValueError(
+                f"{source} has no column `material_id`: `structures_from` finds crystals by their names, such as mp-149"
+            )
+        names = [name for name in self._names(frame, []) if name]
+        snapshot = crystals_by_id(str(self.structures_from), names)
+        logger.info(
+            "%s: structures as the database had them on %s, %s of %s; others than those of earlier results may be "
+            "among them",
+            *(self.structures_from, snapshot.info["date"], f"{snapshot.info['num_entries']:,}", f"{len({*names}):,}"),
+        )
+        return snapshot
 
     def load_table(self) -> CleanTable:
         """Read the measurements, find the crystal of each, and look up its simulated value."""
@@ -209,7 +262,8 @@ class MeasuredCrystals(CrystalDataModule):
 
     def card(self) -> dict[str, Any]:
         """What a record or a model saves about its data, with the number of matches of each kind."""
-        return super().card() | {"match_kinds": dict(sorted(Counter(self.match_kinds).items()))}
+        card = super().card() | {"match_kinds": dict(sorted(Counter(self.match_kinds).items()))}
+        return card if self.structures_from is None else card | {"snapshot": snapshot_card(self.downloaded)}
 
     @cached_property
     def _labels(self) -> "pandas.DataFrame":
@@ -270,13 +324,13 @@ class MeasuredCrystals(CrystalDataModule):
 
     def _with_simulated(self, table: CleanTable) -> CleanTable:
         """Add the simulated value of the same crystal, where the Materials Project has this property."""
-        if self.property.name not in _SIMULATED:
+        if not self._has_simulated:
             return table
         return replace(table, simulated=self._simulated(table.identities)[:, None])
 
     def _simulated(self, names: list[str]) -> NDArray[np.float64]:
         """Simulated value of each crystal, NaN where there is none."""
-        if self.property.name not in _SIMULATED:
+        if not self._has_simulated:
             return np.full(len(names), np.nan)
         column, unit = _SIMULATED[self.property.name]
         return convert(self._labels[column].reindex(names).to_numpy(np.float64), unit, self.property.unit)

@@ -127,22 +127,7 @@ class SnapshotDataModule(CrystalDataModule):
         Raises:
             ValueError: If no entry is usable.
         """
-        frame = read_table(self.downloaded.path, ["material_id", "reduced_formula", "nsites", "volume", "problem"])
-        if len(frame) and frame["problem"].notna().all():
-            kinds = frame["problem"].str.partition(":")[0].value_counts()
-            first = ", ".join(f"{count:,} {kind}" for kind, count in kinds[:3].items())
-            raise ValueError(
-                f"none of the {len(frame):,} entries of {self.database} is usable: {first}; the first: "
-                f"{frame['problem'].iloc[0]}"
-            )
-        num_sites = frame["nsites"].to_numpy(np.int64)
-        return Structures(
-            crystals=CrystalFile(self.downloaded.path),
-            names=frame["material_id"].tolist(),
-            formulas=frame["reduced_formula"].tolist(),
-            num_sites=num_sites,
-            volumes=frame["volume"].to_numpy(np.float64) / np.maximum(num_sites, 1),
-        )
+        return structures_of(self.downloaded, self.database)
 
     def load_table(self) -> CleanTable:
         """Read the values; entries without a usable crystal are excluded with their reason."""
@@ -186,8 +171,44 @@ class SnapshotDataModule(CrystalDataModule):
 
     def card(self) -> dict[str, Any]:
         """What a record or a model saves about its data."""
-        names = ("query", "date", "num_entries", "sha256")
-        return super().card() | {"snapshot": {name: self.downloaded.info[name] for name in names}}
+        return super().card() | {"snapshot": snapshot_card(self.downloaded)}
+
+
+def snapshot_card(snapshot: Snapshot) -> dict[str, Any]:
+    """What a record or a model saves about a snapshot.
+
+    Args:
+        snapshot: The snapshot.
+    """
+    return {name: snapshot.info[name] for name in ("query", "date", "num_entries", "sha256")}
+
+
+def structures_of(snapshot: Snapshot, database: str) -> Structures:
+    """The structures of a snapshot; only names, formulas and sizes are read.
+
+    Args:
+        snapshot: The snapshot.
+        database: Name of the database, for messages.
+
+    Raises:
+        ValueError: If no entry is usable.
+    """
+    frame = read_table(snapshot.path, ["material_id", "reduced_formula", "nsites", "volume", "problem"])
+    if len(frame) and frame["problem"].notna().all():
+        kinds = frame["problem"].str.partition(":")[0].value_counts()
+        first = ", ".join(f"{count:,} {kind}" for kind, count in kinds[:3].items())
+        raise ValueError(
+            f"none of the {len(frame):,} entries of {database} is usable: {first}; the first: "
+            f"{frame['problem'].iloc[0]}"
+        )
+    num_sites = frame["nsites"].to_numpy(np.int64)
+    return Structures(
+        crystals=CrystalFile(snapshot.path),
+        names=frame["material_id"].tolist(),
+        formulas=frame["reduced_formula"].tolist(),
+        num_sites=num_sites,
+        volumes=frame["volume"].to_numpy(np.float64) / np.maximum(num_sites, 1),
+    )
 
 
 def hide_logins(settings: Any) -> Any:
@@ -207,6 +228,10 @@ def hide_logins(settings: Any) -> Any:
     if isinstance(settings, dict | Namespace):
         named = settings if isinstance(settings, dict) else vars(settings)
         for name, value in named.items():
-            is_address = name == "provider" and isinstance(value, str) and value.startswith(("http://", "https://"))
+            is_address = (
+                name in ("provider", "structures_from")
+                and isinstance(value, str)
+                and value.startswith(("http://", "https://"))
+            )
             named[name] = hide_login(value) if is_address else hide_logins(value)
     return settings

@@ -9,7 +9,7 @@ from crystals import CESIUM_CHLORIDE, COPPER, ROCK_SALT, SILICON, random_crystal
 from loopback import Quiet, serving
 from pymatgen.core.structure import Structure
 
-from datamodules import MaterialsProject, materials_project_api
+from datamodules import MaterialsProject, MeasuredCrystals, materials_project_api
 from gnn_sim2real.databases.passwords import hide_word
 from gnn_sim2real.errors import DownloadError
 
@@ -192,3 +192,16 @@ def test_answers_without_names_and_errors_with_the_key(answers):
         _ = answers([{"structure": None}]).table
     with pytest.raises(DownloadError, match=r"Bad key \*\*\* \\x1b"):
         _ = answers(None).table
+
+
+@needs_mp_api
+def test_structures_of_ones_own_table_come_with_the_key(server, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("material_id,hardness\nmp-2,10.0\nmp-1,2.0\nmp-999,3.0\n")
+    data = MeasuredCrystals(
+        path=str(path), property="hardness", unit="GPa", structures_from="mp_key", validation_fraction=0
+    )
+    assert dict(zip(data.table.identities, data.table.values[:, 0], strict=True)) == {"mp-2": 10.0, "mp-1": 2.0}
+    assert data.table.quarantine["row"].tolist() == [4]
+    assert data.card()["snapshot"]["num_entries"] == 2
+    assert {key for _, _, key in server.requests} == {KEY}
