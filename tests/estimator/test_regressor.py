@@ -206,7 +206,8 @@ def test_weights_are_repetitions_of_measurements_and_zero_is_none(quick):
 
 def test_several_rows_of_one_material_become_their_median_in_which_weights_count(quick):
     from gnn_sim2real.estimator.materials import read_materials
-    from gnn_sim2real.estimator.measurements import Measurements, repeats_of
+    from gnn_sim2real.estimator.measurements import Measurements
+    from gnn_sim2real.shotgun.target import repeats_of
     from gnn_sim2real.tables.table import Property
 
     names, values = ["*CCO*", "*OCC*", "*CC*"], np.array([1.0, 3.0, 5.0])
