@@ -12,7 +12,15 @@ from torch_geometric.nn.models.attentive_fp import GATEConv
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn import DMPNN, GINE, AttentiveFP, GATv2
 from gnn_sim2real.nn.attentive_fp import Attention, BondAttention
-from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer, color_all, color_by, color_kinds, color_layers
+from gnn_sim2real.nn.coloring import (
+    ColoredBatchNorm,
+    ColoredLayer,
+    color_all,
+    color_by,
+    color_kinds,
+    color_layers,
+    scatter_bits,
+)
 from gnn_sim2real.nn.gatv2 import DynamicAttention
 from gnn_sim2real.nn.gine import GINEConvolution
 from gnn_sim2real.nn.gps import GPSBlock, Rows
@@ -124,6 +132,24 @@ def test_colors_change_no_number(make, monkeypatch):
         monkeypatch.setattr(f"gnn_sim2real.nn.{module}.color_by", color_all)
     for one, other in zip(found, slopes_of(encoder, batch), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("smiles", ["CC", "CCC", "CCO", "CC(C)C", "C1CC1", "C=C", "CC(=O)C", "CCCC", "OO", "c1ccccc1"])
+def test_the_first_kind_is_heard(smiles, monkeypatch):
+    """Kinds are numbered from zero, which a sum would not show."""
+    encoders = [each.double().eval() for each in (DMPNN(DIM), GINE(DIM), GATv2(DIM), AttentiveFP(DIM))]
+    batch = molecules(smiles)
+    found = [encoder(batch) for encoder in encoders]
+    for module in ("coloring", "dmpnn"):
+        monkeypatch.setattr(f"gnn_sim2real.nn.{module}.color_by", color_all)
+    for encoder, output in zip(encoders, found, strict=True):
+        torch.testing.assert_close(output, encoder(batch), rtol=1e-9, atol=1e-10)
+
+
+def test_bits_of_one_to_many_differ_from_zero():
+    bits = scatter_bits(torch.arange(1, 1000))
+    assert len(bits.unique()) == 999
+    assert (bits != 0).all()
 
 
 def slopes_of(encoder: nn.Module, batch: GraphBatch) -> list[Tensor]:

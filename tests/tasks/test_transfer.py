@@ -121,7 +121,7 @@ def test_keep_statistics_touches_normalization_only():
     model = PropertyModel(gine(dropout=0.5), [PropertySpec("density", "")]).train()
     keep_statistics(model)
     modes = {type(module).__name__: module.training for module in model.encoder.modules()}
-    assert modes["BatchNorm1d"] is False
+    assert modes["ColoredBatchNorm"] is False
     assert modes["Dropout"] is True
 
 
