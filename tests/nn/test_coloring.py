@@ -134,11 +134,21 @@ def test_colors_change_no_number(make, monkeypatch):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("smiles", ["CC", "CCC", "CCO", "CC(C)C", "C1CC1", "C=C", "CC(=O)C", "CCCC", "OO", "c1ccccc1"])
-def test_the_first_kind_is_heard(smiles, monkeypatch):
+FEW = [
+    ("*C*",),
+    ("*S*", "*CC*"),
+    ("*CCO*", "*CC*"),
+    ("*CC*", "*S*", "*CC(*)C#N"),
+    ("*C*", "*CC(*)C#N"),
+    ("*CO*", "*C*"),
+]
+
+
+@pytest.mark.parametrize("spellings", FEW)
+def test_the_first_kind_is_heard(spellings, monkeypatch):
     """Kinds are numbered from zero, which a sum would not show."""
     encoders = [each.double().eval() for each in (DMPNN(DIM), GINE(DIM), GATv2(DIM), AttentiveFP(DIM))]
-    batch = molecules(smiles)
+    batch = units(*spellings)
     found = [encoder(batch) for encoder in encoders]
     for module in ("coloring", "dmpnn"):
         monkeypatch.setattr(f"gnn_sim2real.nn.{module}.color_by", color_all)
