@@ -171,6 +171,26 @@ class ColoredBatchNorm(nn.BatchNorm1d):
         return output
 
 
+def normalize(
+    norm: nn.Module, values: Float[Tensor, "num_colors dim"], layer: ColoredLayer
+) -> Float[Tensor, "num_colors dim"]:
+    """Normalize one atom of each color by a `ColoredBatchNorm`, or by what took its place.
+
+    Lightning's `sync_batchnorm` puts another module there, which shares its statistics between processes and knows
+    nothing of colors: it is given all atoms.
+
+    Args:
+        norm: The normalization.
+        values: Of one atom of each color.
+        layer: Whose atoms they are.
+    """
+    if isinstance(norm, ColoredBatchNorm):
+        normalized: Tensor = norm(values, layer)
+    else:
+        normalized = norm(layer.coloring.spread(values)).index_select(0, layer.coloring.first)
+    return normalized
+
+
 class _NormalizeShares(torch.autograd.Function):
     """Normalization by mean and variance of all atoms; written out, since autograd would keep and read each step."""
 

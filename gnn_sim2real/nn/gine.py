@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer
+from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer, normalize
 from gnn_sim2real.nn.edges import redraw, sum_of_rectified
 from gnn_sim2real.nn.readout import ReadoutKind
 from gnn_sim2real.nn.residual import ResidualConvolution, ResidualEncoder
@@ -57,5 +57,6 @@ class GINEConvolution(nn.Module):
         arriving = sum_of_rectified(atoms, bonds, layer.edge_index, layer.bond, layer.num_atoms)
         widen, norm, relu, narrow = self.nn
         own = atoms.index_select(0, layer.before)
-        updated: Tensor = narrow(relu(norm(widen(torch.addcmul(arriving, own, 1 + self.eps)), layer)))
+        wide = widen(torch.addcmul(arriving, own, 1 + self.eps))
+        updated: Tensor = narrow(relu(normalize(norm, wide, layer)))
         return updated

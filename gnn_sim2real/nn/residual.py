@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn.bond_encoder import BondEncoder
-from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer, color_kinds, color_layers
+from gnn_sim2real.nn.coloring import ColoredBatchNorm, ColoredLayer, color_kinds, color_layers, normalize
 
 
 class ResidualConvolution(nn.Module):
@@ -34,7 +34,7 @@ class ResidualConvolution(nn.Module):
         layer: ColoredLayer,
     ) -> Float[Tensor, "num_colors dim"]:
         """Update the atom vectors."""
-        update = self.norm(self.convolution(atoms, bonds, layer), layer)
+        update = normalize(self.norm, self.convolution(atoms, bonds, layer), layer)
         updated: Tensor = self.dropout(update.relu_()) + atoms.index_select(0, layer.before)
         return updated
 

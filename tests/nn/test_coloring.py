@@ -1,5 +1,6 @@
 """Atoms of one color are computed once, and the layers are still those of torch-geometric."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -207,3 +208,16 @@ def test_slopes_of_the_normalization_by_finite_differences():
     norm = ColoredBatchNorm(4).double()
     values = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(lambda each: norm(each, layer), values)
+
+
+@pytest.mark.parametrize("make", [GINE, GATv2])
+def test_statistics_shared_between_processes_are_those_of_all_atoms(make):
+    """Of one process here; Lightning's `sync_batchnorm` replaces the modules as this does."""
+    torch.manual_seed(0)
+    encoder = make(hidden_dim=DIM, num_layers=2)
+    shared = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(encoder))
+    assert [each for each in shared.modules() if isinstance(each, nn.SyncBatchNorm)]
+    batch = units(*UNITS)
+    torch.testing.assert_close(shared(batch), encoder(batch))
+    for name, buffer in encoder.named_buffers():
+        torch.testing.assert_close(dict(shared.named_buffers())[name], buffer)
