@@ -285,7 +285,7 @@ def _mean_course(courses: list[list[int]]) -> list[float]:
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw how many of the best are found after so many measurements, a panel for each target."""
     targets = result["targets"]
-    figure = new_figure(4.2 * len(targets), 3.4)
+    figure = new_figure(4.2 * len(targets), 3.7)
     for axes, (target, about) in zip(figure.subplots(1, len(targets), squeeze=False)[0], targets.items(), strict=True):
         for color, (method, course) in zip((COLORS[0], *BASELINE_COLORS), about["course"].items(), strict=False):
             sizes = START + BATCH * np.arange(len(course))
@@ -298,7 +298,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.set_xlabel("measurements", fontsize=TEXT)
         clear_frame(axes)
     figure.axes[0].set_ylabel("share of the best 1 % that is found", fontsize=TEXT)
-    figure.axes[-1].legend(fontsize=SMALL, frameon=False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=SMALL, frameon=False)
     save_figure(figure, path)
 
 
