@@ -41,7 +41,8 @@ def describe_data(target: Target, data: PropertyDataModule, test: PropertyDataMo
     low, middle, high = np.quantile(values, [0, 0.5, 1])
     lines = [
         first,
-        f"measured: {len(values):,} materials, {low:.4g} to {high:.4g}, median {middle:.4g}{_refused(table)}",
+        f"measured: {len(values):,} materials, {low:.4g} to {high:.4g}{f' {unit}' if unit else ''}, median {middle:.4g}"
+        + _refused(table),
     ]
     if target.weights is not None:
         lines.append("weights: by `uncertainty_column`, a precise value counts more")

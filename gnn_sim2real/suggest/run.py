@@ -97,7 +97,7 @@ class Suggestions(Shown):
         )
         numbers = zip(self.names, self.mean, self.lower, self.upper, self.distances, strict=True)
         rows = [
-            (name, f"{mean:.4g} ({low:.4g} to {high:.4g}){'  far from what was measured' if far > 1 else ''}")
+            (name, f"{mean:.4g} ({low:.4g} to {high:.4g}){unit}{'  far from what was measured' if far > 1 else ''}")
             for name, mean, low, high, far in numbers
         ]
         return Display(headline, rows, self._draw, notes=self._notes(), records=self._records())

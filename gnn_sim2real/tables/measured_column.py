@@ -57,6 +57,10 @@ def find_measured_column(
             for each in columns
         }
         found = _only_one([each for each in columns if share[each] >= 0.5], path.name)
+    if not (name or found.name):
+        raise ValueError(
+            f"the heading {found.column!r} of {path.name} has no name in plain letters; add --property to say it"
+        )
     named = current_property(name or found.name)
     return MeasuredColumn(found.column, named, _unit_of(named, found, unit, path.name))
 

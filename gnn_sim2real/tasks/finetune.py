@@ -301,13 +301,12 @@ class TargetFineTuning(PropertyRegression):
         free, frozen = count_parameters(self.network)
         if self.start_error is None:
             self.start_error = self.error_at_start()
-        # An error over several properties, whose units differ, has none.
-        spec = self.properties[0]
-        unit = ""
-        if len(self.properties) == 1:
+        before = ""
+        if len(self.properties) == 1:  # an error over several properties, whose units differ, tells nothing
+            spec = self.properties[0]
             unit = format_unit(spec.unit) if spec.transform is None else DECADES
-        error = f"{self.start_error:.4g} {unit}".rstrip()
-        logger.info("%d parameters trained, %d frozen; MAE before the first step %s", free, frozen, error)
+            before = f"; MAE before the first step {self.start_error:.4g} {unit}".rstrip()
+        logger.info("%d parameters trained, %d frozen%s", free, frozen, before)
         if self.logger is not None:
             self.logger.log_metrics({"start/mae": self.start_error}, step=0)
 

@@ -199,6 +199,7 @@ def test_get_and_check_what_a_yaml_names(capfd, tmp_path):
     [
         ("smiles,Density [kg/m3]", "--property density --unit kg/m3"),
         ("smiles,refractive index", "--property refractive_index --unit ''"),
+        ("smiles,σ (S/cm)", "--property NAME --unit UNIT"),
         ("smiles,density,tg", "--property NAME --unit UNIT"),
     ],
 )

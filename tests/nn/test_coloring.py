@@ -2,7 +2,9 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from batches import molecules, units
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GATv2Conv, GINEConv, GPSConv
 from torch_geometric.nn.models.attentive_fp import GATEConv
 
+from gnn_sim2real.explain.masking import keep_atoms
+from gnn_sim2real.featurize.repeat_unit import featurize_molecule
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.nn import DMPNN, GINE, AttentiveFP, GATv2
 from gnn_sim2real.nn.attentive_fp import Attention, BondAttention
@@ -25,6 +29,7 @@ from gnn_sim2real.nn.coloring import (
 from gnn_sim2real.nn.gatv2 import DynamicAttention
 from gnn_sim2real.nn.gine import GINEConvolution
 from gnn_sim2real.nn.gps import GPSBlock, Rows
+from gnn_sim2real.store.graphs import GraphStore
 
 DIM = 8
 UNITS = ("*C*", "*CC(*)c1ccccc1", "*CC(*)C(=O)OC", "*NCCCCCC(=O)*", "*S*")
@@ -180,6 +185,20 @@ def test_colors_tell_apart_what_is_heard():
         assert sorted(color[methanol]) == sorted(color[again])
         assert len(color[ether].unique()) == len(color[glycol].unique()) == 2
         assert not set(color[ethanol].tolist()) & set(color[ether].tolist())
+
+
+@pytest.mark.parametrize("make", [lambda: GINE(DIM), lambda: GATv2(DIM), lambda: AttentiveFP(DIM), lambda: DMPNN(DIM)])
+def test_colors_count_neighbors_of_the_first_kind(make, monkeypatch):
+    """Of a masked material the codes do not tell how many neighbors are left, so that the colors must."""
+    propane = featurize_molecule("CCC")
+    graphs = [propane, *(keep_atoms(propane, np.array(kept, bool)) for kept in ([1, 1, 0], [0, 1, 0], [1, 0, 1]))]
+    graphs = [replace(graph, atom_codes=np.zeros_like(graph.atom_codes)) for graph in graphs]
+    encoder = make().eval()
+    batch = GraphStore.from_graphs(graphs).select(torch.arange(len(graphs)))
+    found = encoder(batch)
+    for module in ("coloring", "dmpnn"):
+        monkeypatch.setattr(f"gnn_sim2real.nn.{module}.color_by", color_all)
+    torch.testing.assert_close(found, encoder(batch), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("key", [[], [4], [7, 3, 7, 7, -1, 3]])

@@ -44,6 +44,7 @@ def test_what_is_said_goes_before_the_headings(tmp_path):
         (["T [K]", "id"], {}, ["--column"]),
         (["density"], {}, ["'density'", "--unit", "g/cm^3"]),
         (["score"], {}, ["'score'", "--unit"]),
+        (["σ (S/cm)"], {}, ["'σ (S/cm)'", "--property"]),
         (["Tg [K]"], {"name": "density"}, ["'density'", "--column"]),
         (["Tg [K]"], {"column": "Tg"}, ["'Tg'", "Tg [K]"]),
     ],
