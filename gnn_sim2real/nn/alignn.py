@@ -48,8 +48,8 @@ class ALIGNN(Encoder):
 
     Cost: an atom with k neighbors within `angle_cutoff` has k^2 angles, each worth about 12 vectors of `hidden_dim`
     while training (8 in mixed precision). Crystals of the Materials Project have about 140 angles per atom with the 12
-    nearest neighbors, which makes 0.7 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without the
-    cutoff).
+    nearest neighbors, which makes 0.7 GB for 64 crystals, and 330 with all neighbors within 6 angstrom (3900 without
+    the cutoff).
 
     Args:
         hidden_dim: Width of the vectors of atoms, bonds and angles (256 as published), half the output width.

@@ -157,9 +157,11 @@ class ColoredBatchNorm(nn.BatchNorm1d):
             return super().forward(values)
         num_atoms = len(layer.coloring.color)
         share = layer.count.to(self.weight.dtype) / num_atoms
-        normalized, mean, variance = _NormalizeShares.apply(  # type: ignore[no-untyped-call]
-            values.to(share.dtype), share, self.weight, self.bias, self.eps
-        )
+        # As for any normalization, sums over the atoms are not those of a lower precision.
+        with torch.autocast(values.device.type, enabled=False):
+            normalized, mean, variance = _NormalizeShares.apply(  # type: ignore[no-untyped-call]
+                values.to(share.dtype), share, self.weight, self.bias, self.eps
+            )
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)

@@ -1,5 +1,6 @@
 """Atoms of one color are computed once, and the layers are still those of torch-geometric."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -171,3 +172,31 @@ def test_slopes_of_the_normalization_by_finite_differences():
     norm = ColoredBatchNorm(4).double()
     values = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(lambda each: norm(each, layer), values)
+
+
+@pytest.mark.parametrize("make", [lambda: GINE(DIM), lambda: GATv2(DIM)])
+def test_mixed_precision_trains_with_statistics_of_all_atoms(make):
+    """As `nn.BatchNorm1d`, which has them in single precision."""
+    torch.manual_seed(0)
+    encoder, batch = make().train(), units(*UNITS, *UNITS)
+    whole = copy.deepcopy(encoder)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoder(batch)
+    expected = whole(batch)
+    found.sum().backward()
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05)
+    for own, other in zip(encoder.buffers(), whole.buffers(), strict=True):
+        torch.testing.assert_close(own, other, rtol=0.02, atol=0.02)
+
+
+def test_normalization_in_mixed_precision_is_not_rounded():
+    coloring = color_by(torch.tensor([0, 1, 1, 2, 1, 0]))
+    empty = torch.empty(2, 0, dtype=torch.int64)
+    layer = ColoredLayer(coloring, coloring.first, empty, empty[0], torch.tensor([2, 3, 1]))
+    ours, theirs = ColoredBatchNorm(4), nn.BatchNorm1d(4)
+    values = (100 + torch.randn(3, 4)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = coloring.spread(ours(values, layer)), theirs(coloring.spread(values).float())
+    torch.testing.assert_close(found.float(), expected, rtol=0.01, atol=0.01)
+    for own, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(own, other)
