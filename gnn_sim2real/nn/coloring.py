@@ -75,7 +75,10 @@ def color_by_codes(codes: Int[Tensor, "num_items num_codes"], sizes: Sequence[in
 
 
 def scatter_bits(number: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
-    """Scatter integers over all of int64, one to one, so that sums of them tell which and how many were added."""
+    """Scatter integers over all of int64, so that sums of them tell which and how many were added.
+
+    Only 0 stays what it is, and is not seen in a sum; and a negative number goes where its complement goes.
+    """
     for _ in range(2):
         number = (number ^ (number >> 32)) * _FACTOR
     return number ^ (number >> 29)
@@ -118,7 +121,8 @@ def color_layers(
         distinct: Whether each atom has a vector of its own after the first layer, which dropout gives it.
     """
     source, destination = batch.edge_index
-    layers, before, key = [], atoms, scatter_bits(atoms.color)
+    # From 1 on, since 0 would not be heard: atoms of graphs that are no molecules may differ in nothing but that.
+    layers, before, key = [], atoms, scatter_bits(atoms.color + 1)
     for _ in range(num_layers):
         told = scatter_bits(scatter_bits(key.index_select(0, source)) + bonds.color)
         key = scatter_bits(scatter_bits(key) + sum_at_destination(told, batch.edge_index, len(key)))

@@ -72,7 +72,7 @@ class DMPNN(Encoder):
         # Bonds that have heard the same so far have one vector, which is computed once, unless dropout changes it.
         color = color_all if self.training and self.dropout.p else color_by
         edge_index = batch.edge_index
-        begin = scatter_bits(atom_kinds.color[edge_index] * len(bond_kinds) + bond_kinds.color)
+        begin = scatter_bits(atom_kinds.color[edge_index] * len(bond_kinds) + bond_kinds.color + 1)  # 0 is not heard
         heard, begin = begin[0], scatter_bits(begin)  # what a bond is weighs other than what it hears
         coloring = color(heard)
         bonds = start(edge_index[0, coloring.first], coloring.first).relu_()
