@@ -121,10 +121,10 @@ def predict_columns(
             content = io.BytesIO()
             np.savez(content, **_flat(_read(file) | known))
             write_atomically(file, content.getvalue())
-    for key, error in damaged.items():
+    for key, fault in damaged.items():
         if refuse_damaged:
-            raise error
-        logger.debug("%s cannot be loaded: %s", key, error)  # the ranking counts it with its reason
+            raise fault
+        logger.debug("%s cannot be loaded: %s", key, fault)  # the ranking counts it with its reason
         known[key] = {}
     kept, values = [], []
     for column in columns:
