@@ -24,6 +24,7 @@ from gnn_sim2real.data.snapshots import snapshot_card, structures_of
 from gnn_sim2real.databases.passwords import hide_login
 from gnn_sim2real.databases.snapshot import Snapshot
 from gnn_sim2real.featurize.composition import reduced_formula
+from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.columns import in_table
 from gnn_sim2real.tables.table import CleanTable, Property, Replicates, read_table
@@ -160,7 +161,7 @@ class MeasuredCrystals(CrystalDataModule):
                 "`require_simulated` needs simulated values: beside `structures_from` give `labels_path`, "
                 "`simulated_column` or `simulated_from`"
             )
-        if self._requires_own_simulated and self.property.name not in _SIMULATED:
+        if self._requires_own_simulated and self._simulated_column is None:
             raise ValueError(
                 f"the Materials Project has no simulated {self.property.name!r}, only {', '.join(_SIMULATED)}; leave "
                 "out `require_simulated`, or give `simulated_column` or `simulated_from`"
@@ -186,7 +187,12 @@ class MeasuredCrystals(CrystalDataModule):
     def _has_simulated(self) -> bool:
         """Whether the labels of the Materials Project are read: not beside structures of another day, unless given."""
         is_read = self.structures_from is None or self.labels_path is not None
-        return is_read and self.property.name in _SIMULATED
+        return is_read and self._simulated_column is not None
+
+    @property
+    def _simulated_column(self) -> tuple[str, str] | None:
+        """Column and unit of the labels of the Materials Project, if they simulate the property."""
+        return _SIMULATED.get(current_property(self.property.name))
 
     def load_structures(self) -> Structures:
         """Find the structures of the Materials Project; the graphs are those of `MaterialsProjectTables`."""
@@ -330,7 +336,7 @@ class MeasuredCrystals(CrystalDataModule):
 
     def _simulated(self, names: list[str]) -> NDArray[np.float64]:
         """Simulated value of each crystal, NaN where there is none."""
-        if not self._has_simulated:
+        if not self._has_simulated or self._simulated_column is None:
             return np.full(len(names), np.nan)
-        column, unit = _SIMULATED[self.property.name]
+        column, unit = self._simulated_column
         return convert(self._labels[column].reindex(names).to_numpy(np.float64), unit, self.property.unit)

@@ -5,7 +5,10 @@ name gets a line here: a file keeps its words, whoever reads it translates, and 
 """
 
 import re
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CLASSES = {
     "gnn_sim2real.tasks.SourcePretraining": "gnn_sim2real.SourcePretraining",
@@ -100,6 +103,23 @@ def current_property(name: str) -> str:
         name: As people write it, e.g. `Tg` or `glass transition temperature`.
     """
     return _PROPERTY_NAMES.get(re.sub(r"[\s-]+", "_", name.strip().lower()), name)
+
+
+def by_property(given: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
+    """Settings by name of a property, however it is written, by the names that the properties have.
+
+    Args:
+        given: The settings; a name that is none of the properties is kept.
+        names: Names of the properties.
+
+    Raises:
+        ValueError: If two of the settings are for one property.
+    """
+    spelled, first = {current_property(name): name for name in names}, dict[str, str]()
+    for name in given:
+        if (other := first.setdefault(current_property(name), name)) != name:
+            raise ValueError(f"{other!r} and {name!r} are names of one property; leave out one of them")
+    return {spelled.get(current_property(name), name): value for name, value in given.items()}
 
 
 def current_paths(content: Any) -> Any:

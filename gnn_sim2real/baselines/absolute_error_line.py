@@ -31,7 +31,7 @@ class AbsoluteErrorLine(Baseline):
 
 
 def median(values: Floats, weights: Floats | None = None) -> float:
-    """The median; with weights the value at which half of their sum is reached.
+    """The median; with weights the value at which half of their sum is reached, between two the middle of them.
 
     Args:
         values: (num_values,).
@@ -41,7 +41,8 @@ def median(values: Floats, weights: Floats | None = None) -> float:
         return float(np.median(values))
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+    low, high = (values[order[np.searchsorted(reached, reached[-1] / 2, side)]] for side in ("left", "right"))
+    return float((low + high) / 2)
 
 
 def predict_line(known: Floats, values: Floats, asked: Floats, weights: Floats | None = None) -> Floats:

@@ -13,7 +13,7 @@ from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.databases.passwords import hide_login
 from gnn_sim2real.databases.snapshot import Snapshot, SnapshotQuery, get_snapshot, snapshot_folder
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS, CrystalFile
-from gnn_sim2real.renamed import current_property
+from gnn_sim2real.renamed import by_property, current_property
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 from gnn_sim2real.units import check_unit, is_unit, same_quantity
@@ -55,13 +55,13 @@ class SnapshotDataModule(CrystalDataModule):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        self.given_fields, self.field_units = fields or {}, field_units or {}
+        self.given_fields = by_property(fields or {}, properties)
         named = {name: current_property(name) for name in properties if name not in self.given_fields}
-        self.wanted = {
-            named[name] if named.get(name) in self.known_fields else name: unit for name, unit in properties.items()
-        }
+        own = {name: named[name] if named.get(name) in self.known_fields else name for name in properties}
+        self.wanted = by_property(properties, own.values())
+        self.field_units = by_property(field_units or {}, self.wanted)
         self.max_entries, self.snapshot_date, self.accept_incomplete = max_entries, snapshot, accept_incomplete
-        self.lower, self.upper = lower or {}, upper or {}
+        self.lower, self.upper = by_property(lower or {}, self.wanted), by_property(upper or {}, self.wanted)
         self._check_settings()
 
     def _check_settings(self) -> None:

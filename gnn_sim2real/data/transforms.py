@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gnn_sim2real.renamed import current_property
+from gnn_sim2real.renamed import by_property
 from gnn_sim2real.scales import Transform
 from gnn_sim2real.tables.table import Property
 
@@ -52,5 +52,4 @@ def transforms_of(transforms: Transforms, names: Sequence[str]) -> Mapping[str, 
     found = dict(transforms)
     if ALL in found:
         return dict.fromkeys(names, found[ALL])
-    spelled = {current_property(name): name for name in names}
-    return {spelled.get(current_property(name), name): scale for name, scale in found.items()}
+    return by_property(found, names)

@@ -1,6 +1,6 @@
 """A run of `gnn-sim2real explain`: a material or a file of them, explained on a page."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
         left = len(pool) - len(materials)
         notes = [f"The first {len(materials)} of {len(pool):,} materials; more by `--limit`."] if left > 0 else []
     elif kind.name in _SPELLED or (kind.roles and " | " in asked):
-        materials, notes = read_materials([_read_pair(asked) if kind.roles else asked], kind), []
+        materials, notes = read_materials([_read_pair(asked, kind.conditions) if kind.roles else asked], kind), []
         if materials.reasons:
             raise ValueError(f"there is no file {asked}, and it is not a material either: {materials.reasons[0]}")
     else:
@@ -96,18 +96,29 @@ def _read(asked: str, settings: ExplainSettings, model: TrainedModel) -> tuple[M
     ]
 
 
-def _read_pair(text: str) -> Mixture:
+def _read_pair(text: str, known: Collection[str]) -> Mixture:
     """A pair as it is written: `*CCO* | CCO @ temperature 300`.
 
+    Args:
+        text: The pair.
+        known: Names of the conditions that the model reads.
+
     Raises:
-        ValueError: If a condition is not a name and a number.
+        ValueError: If a condition is not a name and a number, is given twice, or is not one that the model reads.
     """
     spelled, *at = text.split(" @ ")
-    conditions = {}
+    conditions = dict[str, float]()
     for each in at:
         name, _, value = each.strip().rpartition(" ")
+        name = name.strip()
+        if name and name not in known:
+            raise ValueError(f"the model reads {', '.join(known) or 'no conditions'} beside a pair, not {name!r}")
+        if name in conditions:
+            raise ValueError(f"{name} is given twice in {text!r}; leave out one of them")
         try:
-            conditions[name.strip()] = float(value)
+            if not name:
+                raise ValueError("the name is missing")
+            conditions[name] = float(value)
         except ValueError as error:
             raise ValueError(f"{each!r} is not a name and a number, as in `@ temperature 300`") from error
     return Mixture(tuple(each.strip() for each in spelled.split(" | ")), None, conditions)

@@ -20,6 +20,7 @@ from gnn_sim2real.nn.edges import sum_at_destination
 from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, atom_table
 
 _FACTOR = 0x1E3779B97F4A7C15  # any large odd number
+_LOW = 0xFFFFFFFF  # the bits that a shift by 32 has; torch repeats that of the sign above them
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def scatter_bits(number: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
     Zero stays zero, which no sum shows: begin to number at one.
     """
     for _ in range(2):
-        number = (number ^ (number >> 32)) * _FACTOR
-    return number ^ (number >> 29)
+        number = (number ^ (number >> 32 & _LOW)) * _FACTOR
+    return number ^ (number >> 32 & _LOW)
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def color_layers(
         distinct: Whether each atom has a vector of its own after the first layer, which dropout gives it.
     """
     source, destination = batch.edge_index
+    # From 1 on, since a sum would not show a neighbor that is 0.
     layers, before, key = [], atoms, scatter_bits(1 + atoms.color)
     for _ in range(num_layers):
         told = scatter_bits(scatter_bits(key.index_select(0, source)) + bonds.color)
@@ -160,9 +162,11 @@ class ColoredBatchNorm(nn.BatchNorm1d):
             return super().forward(values)
         num_atoms = len(layer.coloring.color)
         share = layer.count.to(self.weight.dtype) / num_atoms
-        normalized, mean, variance = _NormalizeShares.apply(  # type: ignore[no-untyped-call]
-            values.to(share.dtype), share, self.weight, self.bias, self.eps
-        )
+        # As for any normalization, sums over the atoms are not those of a lower precision.
+        with torch.autocast(values.device.type, enabled=False):
+            normalized, mean, variance = _NormalizeShares.apply(  # type: ignore[no-untyped-call]
+                values.to(share.dtype), share, self.weight, self.bias, self.eps
+            )
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)

@@ -267,7 +267,12 @@ def name_figures(folder: Path, names: Sequence[str]) -> list[Path]:
     """
     if len(names) == 1:
         return [folder / "parity.png"]
-    return [folder / f"parity_{re.sub(r'[^A-Za-z0-9_.-]+', '_', each)}.png" for each in names]
+    stems = [f"parity_{re.sub(r'[^A-Za-z0-9_.-]+', '_', each)}" for each in names]
+    kept = [stem.lower() for stem in stems]  # some file systems do not tell large letters from small ones
+    return [
+        folder / f"{stem}{f'_{number}' if kept.count(stem.lower()) > 1 else ''}.png"
+        for number, stem in enumerate(stems, start=1)
+    ]
 
 
 def draw_out_of_fold(path: Path, found: OutOfFold) -> None:

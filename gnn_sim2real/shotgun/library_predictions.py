@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from gnn_sim2real.console import track
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.files import write_atomically
 from gnn_sim2real.library import Card, TrainedModel
 from gnn_sim2real.linear import Floats
@@ -79,7 +80,12 @@ def choose_columns(cards: Sequence[Card], choice: Choice = "largest") -> list[Co
 
 
 def predict_columns(
-    models: Models, columns: Sequence[Column], target: Target, cache: Path | None = None
+    models: Models,
+    columns: Sequence[Column],
+    target: Target,
+    cache: Path | None = None,
+    *,
+    refuse_damaged: bool = False,
 ) -> tuple[list[Column], Floats]:
     """Predict the columns for all materials of a target.
 
@@ -88,24 +94,38 @@ def predict_columns(
         columns: From `choose_columns`.
         target: The target.
         cache: Folder of predictions that later runs reuse; None for none.
+        refuse_damaged: Whether a model that cannot be loaded is refused; else it is left out.
 
     Returns:
         The columns with the models that can read these materials, those of none left out; and their values,
         (num_materials, num_columns), of properties over orders of magnitude the decimal logarithm.
+
+    Raises:
+        CheckpointError: If a model is refused.
     """
     keys = sorted({key for column in columns for key in column.models})
     file = None if cache is None else cache / f"library_{_cache_name(target)}.npz"
     known = _read(file)
-    new = [key for key in keys if key not in known]
+    new, damaged = [key for key in keys if key not in known], dict[str, CheckpointError]()
     try:
         for key in track(new, "Predictions of the library"):
-            known[key] = _predict(models, key, target)
+            try:
+                model = models.load(key)
+            except CheckpointError as error:  # which is not kept, since it may be made good
+                damaged[key] = error
+                continue
+            known[key] = _predict(model, key, target)
     finally:  # what a stop finds is not predicted again
         if new and file is not None:
             # What another process found meanwhile stays.
             content = io.BytesIO()
             np.savez(content, **_flat(_read(file) | known))
             write_atomically(file, content.getvalue())
+    for key, fault in damaged.items():
+        if refuse_damaged:
+            raise fault
+        logger.debug("%s cannot be loaded: %s", key, fault)  # the ranking counts it with its reason
+        known[key] = {}
     kept, values = [], []
     for column in columns:
         readable = tuple(key for key in column.models if column.property_name in known[key])
@@ -115,10 +135,9 @@ def predict_columns(
     return kept, np.column_stack([np.empty((len(target.values), 0)), *values])
 
 
-def _predict(models: Models, key: str, target: Target) -> dict[str, Floats]:
+def _predict(model: TrainedModel, key: str, target: Target) -> dict[str, Floats]:
     """Predictions of each property; none if the model cannot read these materials."""
     try:
-        model = models.load(key)
         if not _fits(model, target):
             return {}
         with torch.inference_mode():

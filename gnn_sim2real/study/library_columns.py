@@ -55,17 +55,21 @@ class LibraryColumns:
 
         Raises:
             ValueError: If no model reads the materials.
+            CheckpointError: If a model is damaged, or no longer there.
         """
         asked = Target.of_all(target)
-        columns, values = predict_columns(QuickLoader(self.library), self.columns(target), asked, self.cache)
+        models, wanted = QuickLoader(self.library), self.columns(target)
+        # The key of the cell names all models, so none may be missing.
+        columns, values = predict_columns(models, wanted, asked, self.cache, refuse_damaged=True)
         if not columns:
             raise ValueError(
                 f"no model of the library {self.library.folder} can be used for {asked.name}: each has seen test "
-                "materials, or does not read them; name another `library`, or remove the baselines with library "
-                "predictions"
+                "materials, does not know what it has seen, or does not read them; name another `library`, or remove "
+                "the baselines with library predictions"
             )
         return columns, values
 
     def _find_usable(self, tested: frozenset[str]) -> tuple[Card, ...]:
         seen = find_seen(self.library, self._cards, tested)
-        return tuple(each for each in self._cards if each.key not in seen)
+        # A card of the first format does not say what its model has seen.
+        return tuple(each for each in self._cards if each.identities and each.key not in seen)

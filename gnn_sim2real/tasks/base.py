@@ -26,7 +26,7 @@ from gnn_sim2real.library.model import was_trained
 from gnn_sim2real.metrics import whole_set_metrics
 from gnn_sim2real.nn.head import OutputForm
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
-from gnn_sim2real.renamed import current_property
+from gnn_sim2real.renamed import by_property
 from gnn_sim2real.scales import error_unit
 from gnn_sim2real.store.vocabulary import Vocabulary, find_vocabulary, warn_of_unseen
 from gnn_sim2real.tasks.checks import (
@@ -125,10 +125,10 @@ class PropertyRegression(LightningModule, ABC):
         """Name, unit and form of each property of the data.
 
         Raises:
-            ValueError: If a form is given for a property that the data do not have.
+            ValueError: If a form is given for a property that the data do not have, or twice.
         """
         names = [spec.name for spec in self.data.properties]
-        forms = {current_property(name): form for name, form in self.forms.items()}
+        forms = by_property(self.forms, names)
         unknown = sorted(forms.keys() - set(names))
         if unknown:
             raise ValueError(f"`forms` has {', '.join(unknown)}, but the properties of the data are {', '.join(names)}")

@@ -26,7 +26,7 @@ def problem(number=24, seed=0):
 
 
 def inputs_of(columns, weights=None):
-    tables = ("descriptors", "physical_descriptors", "encoded", "foundation")
+    tables = ("descriptors", "physical_descriptors", "library", "encoded", "foundation")
     known = columns[:, 0] + 0.3 * columns[:, 3]
     return Inputs(**dict.fromkeys(tables, columns), simulated=known, source=known, weights=weights)
 
@@ -146,3 +146,11 @@ def test_studies_and_shotgun_take_the_uncertainty_of_a_table(tmp_path, monkeypat
     assert target.num_measured == 10
     assert set(counts[~precise]) == {1}
     assert counts[precise].min() > 1
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0], [3.0, 1.0, 2.0, 8.0], [5.0], [2.0, 2.0, 7.0]])
+def test_the_median_of_equal_weights_is_the_median(values):
+    assert median(np.array(values), np.ones(len(values))) == np.median(values)
+    assert median(np.array(values), np.arange(1.0, 1 + len(values))) == pytest.approx(
+        np.median(np.repeat(values, np.arange(1, 1 + len(values))))
+    )

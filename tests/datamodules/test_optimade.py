@@ -114,7 +114,7 @@ def test_a_part_of_a_file_is_read_as_the_whole(server):
         ({"provider": "mp"}, "'band_gap'.* formation_energy"),
         ({"provider": "oqmd", "properties": {}}, "`properties`"),
         ({"provider": "oqmd", "properties": {"band_gap": "eVV"}}, '"eVV"'),
-        ({"provider": "oqmd", "lower": {"gap": 0}}, "`lower`.* gap,.*`properties`"),
+        ({"provider": "oqmd", "lower": {"volume": 0}}, "`lower`.* volume,.*`properties`"),
         ({"provider": "oqmd", "max_entries": 0}, "`max_entries`.* 1,.* 0$"),
     ],
 )

@@ -97,6 +97,7 @@ def test_the_command_explains_a_pair_and_a_table_of_pairs(tmp_path, monkeypatch)
     assert main(["explain", "starter:mixture/chi", "pairs.csv", "--output", "two", "--evaluations", "20"]) == 0
     page = (tmp_path / "two/report.html").read_text()
     assert "no molecule" in page
-    for wrong in ("*CCO* | CCO @ hot", "*CCO* | CCO"):
+    twice, unknown, nameless = f"{PAIR} @ temperature 350", f"{PAIR} @ pressure 1", "*CCO* | CCO @ 300"
+    for wrong in ("*CCO* | CCO @ hot", "*CCO* | CCO", twice, unknown, nameless):
         assert main(["explain", "starter:mixture/chi", wrong, "--output", "three"]) != 0
     assert load_model("starter:mixture/chi").featurizer.settings["roles"] == ["polymer", "solvent"]

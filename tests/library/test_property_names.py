@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datamodules import PoLyInfo, RadonPy, Table
+from datamodules import MeasuredCrystals, Optimade, PoLyInfo, RadonPy, Table
 from gnn_sim2real import TransferRegressor
 from gnn_sim2real.data.registry import choose_properties, find_sheets
 from gnn_sim2real.explain import explain
@@ -15,7 +15,7 @@ from gnn_sim2real.library.filters import CardFilters
 from gnn_sim2real.library.folder import ModelLibrary
 from gnn_sim2real.library.starter import find_starter, starter_folder
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.renamed import PROPERTIES, current_property
+from gnn_sim2real.renamed import PROPERTIES, by_property, current_property
 from gnn_sim2real.shotgun.table_argument import read_table_argument
 from gnn_sim2real.tables.properties import plausible_values, spellings_of
 
@@ -90,3 +90,30 @@ def test_where_a_user_types_a_name(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no_such"):
         choose_properties("Reader", ["no_such"], known)
     assert RadonPy(["Tg"], path="results.csv").wanted[0].unit == "K"
+
+
+def test_settings_of_a_property_are_found_by_any_name():
+    assert by_property({"Tg": 1, "other": 2}, ["glass_transition"]) == {"glass_transition": 1, "other": 2}
+    assert by_property({"glass_transition": 1}, ["tg"]) == {"tg": 1}
+    settings = {"lower": {"gap": -1e-6}, "upper": {"bandgap": 20.0}, "field_units": {"Band gap": "eV"}}
+    data = Optimade(provider="oqmd", properties={"gap": "eV"}, **settings)
+    assert (data.wanted, data.lower, data.upper) == ({"band_gap": "eV"}, {"band_gap": -1e-6}, {"band_gap": 20.0})
+    assert data.field_units == {"band_gap": "eV"}
+    given = Optimade(provider="oqmd", properties={"band_gap": "eV"}, fields={"gap": "_own"})
+    assert given.fields == {"band_gap": "_own"}
+    with pytest.raises(ValueError, match="properties"):
+        Optimade(provider="oqmd", properties={"band_gap": "eV"}, lower={"density": 0.0})
+    assert MeasuredCrystals(path="mine.csv", property="gap", unit="eV", require_simulated=True)._has_simulated
+
+
+TWICE = {
+    "properties": lambda both: Optimade(provider="oqmd", properties=dict.fromkeys(both, "eV")),
+    "lower": lambda both: Optimade(provider="oqmd", properties={"gap": "eV"}, lower=dict.fromkeys(both, 0.0)),
+    "forms": lambda both: by_property(dict.fromkeys(both, "softplus"), ["band_gap"]),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_two_settings_of_one_property_are_refused(name):
+    with pytest.raises(ValueError, match="one property"):
+        TWICE[name](["gap", "band_gap"])

@@ -3,19 +3,23 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from batches import molecules, units
+from batches import batch_of, molecules, units
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch_geometric.nn import GATConv, GATv2Conv, GINEConv, GPSConv
 from torch_geometric.nn.models.attentive_fp import GATEConv
 
 from gnn_sim2real.explain.masking import keep_atoms
+from gnn_sim2real.featurize.atom_descriptors import describe_molecule
 from gnn_sim2real.featurize.repeat_unit import featurize_molecule
 from gnn_sim2real.graph import GraphBatch
-from gnn_sim2real.nn import DMPNN, GINE, AttentiveFP, GATv2
+from gnn_sim2real.nn import DMPNN, GINE, GPS, AttentiveFP, GATv2
 from gnn_sim2real.nn.attentive_fp import Attention, BondAttention
 from gnn_sim2real.nn.coloring import (
     ColoredBatchNorm,
@@ -163,9 +167,42 @@ def test_the_first_kind_is_heard(spellings, monkeypatch):
 
 
 def test_bits_of_one_to_many_differ_from_zero():
-    bits = scatter_bits(torch.arange(1, 1000))
-    assert len(bits.unique()) == 999
+    numbers = torch.arange(1, 1000)
+    bits = scatter_bits(torch.cat([numbers, -numbers, numbers << 40]))
+    assert len(bits.unique()) == 3 * 999
     assert (bits != 0).all()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: GINE(DIM), lambda: GATv2(DIM), lambda: AttentiveFP(DIM), lambda: DMPNN(DIM), lambda: GPS(DIM)]
+)
+@pytest.mark.parametrize("spelling", ["CCC", "c1ccccc1", "CC(=O)O"])
+def test_atoms_without_all_their_neighbors(make, spelling):
+    """What an atom is does not tell how many neighbors it has left: as in explanations, which leave atoms out."""
+    graph = describe_molecule(spelling)
+    subsets = [np.array(each, np.bool_) for each in product([False, True], repeat=graph.num_nodes) if any(each)]
+    graphs = [keep_atoms(graph, kept) for kept in subsets]
+    torch.manual_seed(1)
+    encoder = make().double().eval()
+    alone = torch.cat([encoder(batch_of(each)) for each in graphs])
+    torch.testing.assert_close(encoder(batch_of(*graphs)), alone, rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(2, 6).flatmap(lambda size: st.lists(st.tuples(*[st.integers(0, size - 1)] * 2), max_size=8)))
+def test_colors_are_those_of_exact_refinement(bonds):
+    """For any graph whatever, of atoms of one kind."""
+    edges = sorted({pair for first, second in bonds for pair in ((first, second), (second, first))})
+    edge_index, none = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T, torch.zeros(len(edges))
+    codes = none.long().unsqueeze(1).expand(-1, 3)
+    batch = replace(units("*CCCCCC*"), edge_index=edge_index, bond_codes=codes, crosses_cell=none.bool())
+    kinds = color_by(torch.zeros(6, dtype=torch.int64))
+    of_bonds = color_by(torch.zeros(len(edges), dtype=torch.int64))
+    exact = [0] * 6
+    for layer in color_layers(batch, kinds, of_bonds, 3, distinct=False):
+        heard = [(exact[atom], *sorted(exact[a] for a, b in edges if b == atom)) for atom in range(6)]
+        exact = [sorted(set(heard)).index(each) for each in heard]
+        pairs = set(zip(exact, layer.coloring.color.tolist(), strict=True))
+        assert len(pairs) == len(set(exact)) == len(layer.coloring)
 
 
 def slopes_of(encoder: nn.Module, batch: GraphBatch) -> list[Tensor]:
@@ -240,3 +277,31 @@ def test_statistics_shared_between_processes_are_those_of_all_atoms(make):
     torch.testing.assert_close(shared(batch), encoder(batch))
     for name, buffer in encoder.named_buffers():
         torch.testing.assert_close(dict(shared.named_buffers())[name], buffer)
+
+
+@pytest.mark.parametrize("make", [lambda: GINE(DIM), lambda: GATv2(DIM)])
+def test_mixed_precision_trains_with_statistics_of_all_atoms(make):
+    """As `nn.BatchNorm1d`, which has them in single precision."""
+    torch.manual_seed(0)
+    encoder, batch = make().train(), units(*UNITS, *UNITS)
+    whole = copy.deepcopy(encoder)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoder(batch)
+    expected = whole(batch)
+    found.sum().backward()
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.05)
+    for own, other in zip(encoder.buffers(), whole.buffers(), strict=True):
+        torch.testing.assert_close(own, other, rtol=0.02, atol=0.02)
+
+
+def test_normalization_in_mixed_precision_is_not_rounded():
+    coloring = color_by(torch.tensor([0, 1, 1, 2, 1, 0]))
+    empty = torch.empty(2, 0, dtype=torch.int64)
+    layer = ColoredLayer(coloring, coloring.first, empty, empty[0], torch.tensor([2, 3, 1]))
+    ours, theirs = ColoredBatchNorm(4), nn.BatchNorm1d(4)
+    values = (100 + torch.randn(3, 4)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = coloring.spread(ours(values, layer)), theirs(coloring.spread(values).float())
+    torch.testing.assert_close(found.float(), expected, rtol=0.01, atol=0.01)
+    for own, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(own, other)

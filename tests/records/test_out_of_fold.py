@@ -10,7 +10,13 @@ import yaml
 from datamodules import Table
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.records.out_of_fold import OutOfFold, cross_validate, is_out_of_fold, write_out_of_fold
+from gnn_sim2real.records.out_of_fold import (
+    OutOfFold,
+    cross_validate,
+    is_out_of_fold,
+    name_figures,
+    write_out_of_fold,
+)
 
 UNITS = ("*CC*", "*CCO*", "*CC(C)*", "*CC(*)c1ccccc1", "*CC(C)O*", "*CC(=O)O*", "*CCCCO*", "*CC(F)*", "*CC(Cl)*")
 
@@ -223,3 +229,10 @@ def test_several_properties_each_on_the_materials_that_have_it(tmp_path, capsys)
         "parity_density.png",
         "parity_glass_transition.png",
     ]
+
+
+@pytest.mark.parametrize("names", [["a b", "a_b"], ["Cp", "cp"], ["密度", "粘度"], ["a/b", "a b", "c"]])
+def test_each_property_has_a_figure_of_its_own(tmp_path, names):
+    figures = name_figures(tmp_path, names)
+    assert len({each.name.lower() for each in figures}) == len(names)
+    assert {each.parent for each in figures} == {tmp_path}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from tiny import TinyPolymers
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.errors import CheckpointError
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.library import ModelLibrary, load_model
+from gnn_sim2real.library.content import WEIGHTS_FILE
 from gnn_sim2real.library.starter import starter_folder
 from gnn_sim2real.records.record import read_records
 from gnn_sim2real.study.baseline_cell import baseline_key, gather_inputs, run_baseline
@@ -66,6 +69,30 @@ def test_a_model_that_has_seen_a_test_material_is_left_out(target, library, monk
     used = {cards[key].identities for each in fresh.columns(target) for key in each.models}
     assert used == {each.identities for each in cards.values()} - {seen}
     assert fresh.key_content(target) != library.key_content(target)
+
+
+def test_a_model_that_does_not_know_what_it_has_seen_is_left_out(target, library):
+    key = library.columns(target)[0].models[0]
+    fresh = LibraryColumns("starter:", library.cache)
+    fresh._cards = [each._replace(identities="") if each.key == key else each for each in fresh._cards]
+    assert key not in {name for each in fresh.columns(target) for name in each.models}
+
+
+def test_a_damaged_model_is_refused_and_read_once_it_is_good_again(target, tmp_path):
+    shutil.copytree(starter_folder(), tmp_path / "library")
+    damaged = LibraryColumns(str(tmp_path / "library"), tmp_path / "cache")
+    key = damaged.columns(target)[0].models[0]
+    weights = tmp_path / "library" / key / WEIGHTS_FILE
+    content = weights.read_bytes()
+    for wrong in (content[:100], b""):
+        weights.write_bytes(wrong)
+        with pytest.raises(CheckpointError):
+            damaged.predict(target)
+    weights.write_bytes(content)
+    columns, values = damaged.predict(target)
+    expected, wanted = LibraryColumns("starter:", tmp_path / "other").predict(target)
+    assert columns == expected
+    np.testing.assert_allclose(values, wanted, rtol=1e-5)
 
 
 def test_the_library_is_in_the_keys_of_what_it_changes(target, library):
