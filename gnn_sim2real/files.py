@@ -366,6 +366,10 @@ def file_sha256(path: Path) -> str:
     return once_while_unchanged("sha256", [path], find)
 
 
+_FOLDER = 0x10
+"""Attribute of an entry of a zip archive. torch leaves the memory for a tensor as it is if its entry has this one."""
+
+
 def require_sound_zip(path: Path) -> None:
     """Compare the checksums of all entries of a zip archive without compression, such as a checkpoint of torch.
 
@@ -384,6 +388,8 @@ def require_sound_zip(path: Path) -> None:
             with zipfile.ZipFile(path) as archive:
                 if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                     raise ValueError(f"{path} has compressed entries, which torch does not write")
+                if any(entry.external_attr & _FOLDER for entry in archive.infolist()):
+                    raise ValueError(f"{path} has entries that call themselves folders, which torch does not read")
                 wrong = archive.testzip()
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise ValueError(f"{path} is damaged or not a checkpoint ({error})") from error

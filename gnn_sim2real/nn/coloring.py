@@ -20,7 +20,6 @@ from gnn_sim2real.nn.edges import sum_at_destination
 from gnn_sim2real.nn.embedding import ATOM_SIZES, BOND_SIZES, atom_table
 
 _FACTOR = 0x1E3779B97F4A7C15  # any large odd number
-_LOW = 0xFFFFFFFF  # the bits that a shift by 32 has; torch repeats that of the sign above them
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,14 @@ def color_by_codes(codes: Int[Tensor, "num_items num_codes"], sizes: Sequence[in
 
 
 def scatter_bits(number: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
-    """Scatter integers over all of int64, one to one, so that sums of them tell which and how many were added.
+    """Scatter integers over all of int64, so that sums of them tell which and how many were added.
 
-    Zero stays zero, which no sum shows: begin to number at one.
+    Zero stays zero, which no sum shows: begin to number at one. A negative number goes where its complement goes, since
+    a shift repeats the sign; the bits of shipped models of fingerprints are made so.
     """
     for _ in range(2):
-        number = (number ^ (number >> 32 & _LOW)) * _FACTOR
-    return number ^ (number >> 32 & _LOW)
+        number = (number ^ (number >> 32)) * _FACTOR
+    return number ^ (number >> 29)
 
 
 @dataclass(frozen=True)

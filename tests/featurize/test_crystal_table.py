@@ -97,9 +97,9 @@ def test_another_file_has_another_hash(file, tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "values"),
     [
-        ("species", "Na", r"\b0\b.*\b0\b.*symbol"),
-        ("species", "Na Xx", r"\b0\b.*\b\d+\b.*symbol"),
-        ("species", None, r"\b0\b.*\b0\b.*symbol"),
+        ("species", "Na", r"\b0\b.*symbol.*\b1\b.*\b0\b"),
+        ("species", "Na Xx", r"\b0\b.*symbol.*\b2\b.*\b0\b"),
+        ("species", None, r"\b0\b.*symbol.*\b1\b.*\b0\b"),
         ("a", np.nan, "finite"),
         ("gamma", 180.0, r"finite"),
         ("alpha", 20.0, "volume|finite"),  # not a cell: less than the difference of the other two

@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 import time
+import zipfile
 
 import orjson
 import pyarrow
@@ -120,6 +121,19 @@ def test_no_flipped_bit_of_a_checkpoint_gives_other_weights(checkpoint, tmp_path
         else:  # between the entries of the archive
             assert (found.fingerprint, found.card) == (wanted.fingerprint, wanted.card)
     assert refused > 30
+
+
+def test_an_entry_that_calls_itself_a_folder_is_refused(checkpoint, tmp_path):
+    """torch would leave the memory of its tensor as it is, and the checksums are right."""
+    for name, attribute in (("same.ckpt", 0), ("folder.ckpt", 0x10)):
+        with zipfile.ZipFile(checkpoint) as archive, zipfile.ZipFile(tmp_path / name, "w") as written:
+            for entry in archive.infolist():
+                content = archive.read(entry)
+                entry.external_attr |= attribute if entry.filename.endswith("data/5") else 0
+                written.writestr(entry, content)
+    assert load_model(tmp_path / "same.ckpt").fingerprint == load_model(checkpoint).fingerprint
+    with pytest.raises(CheckpointError, match=r"folder\.ckpt"):
+        load_model(tmp_path / "folder.ckpt")
 
 
 def weight_of(path):

@@ -243,13 +243,21 @@ def test_the_page_says_whether_pretraining_without_labels_helps(gain, helps):
 
 
 def test_the_page_has_the_errors_of_copolymers_beside_those_published():
-    means = {"monomer, linkage, 38,000 rows": {"rmse": [0.123, 0.456], "folds": 2, "of": 9}}
+    found = {"linkage": [0.123, 0.456], "shares": [0.02, 0.03]}
+    means = {
+        f"{split}, {method}, 38,000 rows": {"rmse": rmse if split == "monomer" else rmse[::-1], "folds": 2, "of": 9}
+        for split in ("monomer", "random")
+        for method, rmse in found.items()
+    }
     published = {"random": {"wD-MPNN": [0.03, 0.03]}, "monomer": {"wD-MPNN": [0.1, 0.09]}}
-    lines = make_page(read_results()[0], {"means": means, "published": published}, {}).splitlines()
+    lines = make_page(
+        read_results()[0], {"means": means, "published": published, "rows": [{"steps": 2000}]}, {}
+    ).splitlines()
     ours = next(line for line in lines if "0.12, 0.46" in line)
     assert ours.count("|") == 5
     assert "2 of 9" in ours
     assert sum("wD-MPNN, published" in line for line in lines) == 2
+    assert any("not in training, `linkage: true` raises the error, and wD-MPNN is behind" in line for line in lines)
 
 
 def test_the_page_is_made_of_the_results():

@@ -168,8 +168,8 @@ def test_the_first_kind_is_heard(spellings, monkeypatch):
 
 def test_bits_of_one_to_many_differ_from_zero():
     numbers = torch.arange(1, 1000)
-    bits = scatter_bits(torch.cat([numbers, -numbers, numbers << 40]))
-    assert len(bits.unique()) == 3 * 999
+    bits = scatter_bits(torch.cat([numbers, numbers << 40]))
+    assert len(bits.unique()) == 2 * 999
     assert (bits != 0).all()
 
 

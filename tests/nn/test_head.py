@@ -112,8 +112,8 @@ def test_fine_tuning_keeps_the_form_and_the_head_of_the_source(tmp_path):
 
 
 def test_a_form_for_a_property_that_is_not_there():
-    with pytest.raises(ValueError, match=r"`forms` .*\bgap, .*\bband_gap"):
-        fit(lambda: SourcePretraining(gine(), forms={"gap": "hurdle"}), gap_data())
+    with pytest.raises(ValueError, match=r"`forms` .*\bvolume, .*\bband_gap"):
+        fit(lambda: SourcePretraining(gine(), forms={"volume": "hurdle"}), gap_data())
 
 
 def test_values_over_orders_of_magnitude():
