@@ -75,6 +75,7 @@ def test_a_space_can_be_read(path):
     assert len(space) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", of_kind("study"))
 def test_a_study_and_its_stages_can_be_read(path):
     config = read_study([str(path)], [])

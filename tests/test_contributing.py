@@ -15,6 +15,7 @@ LEAVES = {"lightning": ["records/scaling_law.png", "demo_records/*.json", "logs/
 """What the code of a page leaves behind."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page, tmp_path, monkeypatch):
     """A block with a title becomes that file, which later blocks import; the others run in order."""

@@ -5,7 +5,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_fault_finds_its_place_and_its_tests():
     """A fault whose line has moved or whose test has another name would go unnoticed until the next release."""
     command = [sys.executable, "mutations.py", "--list"]

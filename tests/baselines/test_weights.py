@@ -31,6 +31,7 @@ def inputs_of(columns, weights=None):
     return Inputs(**dict.fromkeys(tables, columns), simulated=known, source=known, weights=weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHED)
 def test_a_wrong_value_of_little_weight_does_less_harm(name):
     columns, values, _ = problem()

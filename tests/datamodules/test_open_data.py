@@ -98,6 +98,7 @@ def test_a_table_equals_what_it_is_made_of(table, real_data, monkeypatch):
     pd.testing.assert_frame_equal(pd.read_parquet(table.file), make_table(table), check_dtype=False)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 @pytest.mark.parametrize("read", [lambda: RadonPy(properties=["density", "Cp"]), CosmoChi, MeasuredChi])
 def test_records_have_one_key_whichever_file_is_read(read, real_data, monkeypatch):

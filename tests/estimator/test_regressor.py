@@ -70,6 +70,7 @@ def test_it_says_what_had_no_time(source, caplog):
     assert all(name in told.getMessage() for name in left_out)
 
 
+@pytest.mark.slow
 def test_without_a_limit_nothing_is_late(quick, caplog):
     clone(quick).fit(X, Y)
     assert not [each for each in caplog.records if each.levelname == "WARNING"]

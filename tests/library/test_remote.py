@@ -301,6 +301,7 @@ HOSTILE_LISTS = {
 """What a server says of its folders, and a part of the error."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "values"), HOSTILE_LISTS.values(), ids=HOSTILE_LISTS)
 def test_a_list_of_a_folder_that_nobody_can_use(tmp_path, monkeypatch, answer, values):
     monkeypatch.setattr("gnn_sim2real.library.remote._REQUEST", 2.0)
@@ -320,6 +321,7 @@ HOSTILE_FILES = {
 """What a server gives for a file, and a part of the error."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["card.json", "weights.safetensors", "config.yaml"])
 @pytest.mark.parametrize(("answer", "values"), HOSTILE_FILES.values(), ids=HOSTILE_FILES)
 def test_a_file_that_is_none(library, tmp_path, name, answer, values):

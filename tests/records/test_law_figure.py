@@ -26,6 +26,7 @@ def test_what_a_law_in_both_sizes_misses_is_in_its_figure(monkeypatch, tmp_path)
     assert points.get_clim() == pytest.approx((-max(abs(missed)), max(abs(missed))))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["x" * 3000, "a\nb\r\x1b[31m\u202e", "\u65e5\u672c", "$\\frac{$ & <script>"])
 @pytest.mark.parametrize("scale", [1.0, 1e49, 1e-49])

@@ -69,6 +69,7 @@ def test_a_record_whose_errors_are_gone_is_computed_again(copy, undisturbed, cap
     assert sidecar.exists()
 
 
+@pytest.mark.slow
 def test_many_damaged_records_are_one_line_and_three_examples(copy, caplog):
     study, _ = read_study([str(copy.parent / "study.yaml")], [])
     plan = load_valid_plan(study, make_resolver(study))

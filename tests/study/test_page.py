@@ -17,6 +17,8 @@ from gnn_sim2real.cli.main import main
 from gnn_sim2real.law.numbers import format_with_ends
 from gnn_sim2real.records.geometric import with_geometric_means
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
@@ -133,7 +135,6 @@ def test_data_leakage_settings_and_versions(whole):
     assert "title: <i>kept</i>" in page.text
 
 
-@pytest.mark.slow
 def test_what_others_wrote_is_text_and_no_markup(tmp_path):
     path, page, _ = make(tmp_path / "a", records(), "<script>alert(1)</script>", {"source": SOURCE, "target": TARGET})
     assert path.read_text().count("<script") == 1  # that of the page itself
@@ -141,7 +142,6 @@ def test_what_others_wrote_is_text_and_no_markup(tmp_path):
     assert ["data module", "Radon<b>Py", "PolymerTable"] in page.rows
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(), (50, 950)])
 def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     _, page, _ = make(tmp_path / "a", records(sizes))
@@ -151,13 +151,11 @@ def test_a_study_that_has_just_begun_has_a_page(tmp_path, sizes):
     assert ("svg" in page.elements) == bool(sizes)
 
 
-@pytest.mark.slow
 def test_two_target_sizes_make_no_law_in_both(tmp_path):
     _, page, _ = make(tmp_path / "a", records(targets=(50, 100)))
     assert re.search("worth of a measurement .*four source sizes .*three target sizes", page.text)
 
 
-@pytest.mark.slow
 def test_laws_of_one_target_size_stand_side_by_side(tmp_path):
     found = records(targets=(50,))
     better = [record("full", size, 50, 0, seed, growth="diversity") for size in SIZES for seed in range(4)]

@@ -252,6 +252,7 @@ def test_best_weights_judge_a_trial_that_ends_with_them(measured):
     assert found.error == min(epochs)[1] != epochs[-1][1]
 
 
+@pytest.mark.slow
 def test_pruned_and_failed_trials_are_told_and_go_on(measured, tune, monkeypatch, capfd):
     folder, _, _ = measured
     monkeypatch.setattr(Trials, "judge", lambda self, job, lowest, tenth: job.number == 1)
@@ -418,6 +419,7 @@ def test_each_end_of_the_spaces_that_are_shipped_can_be_trained(stage, measured)
         assert training.run(values, Watch("val/mae"), folder).error > 0
 
 
+@pytest.mark.slow
 def test_a_trial_of_several_trainings_is_their_mean_and_goes_on(measured, tune, monkeypatch, capfd):
     """Seeds and validation parts; the test part is in none of them, and other numbers of them are another tuning."""
     folder, _, _ = measured
