@@ -10,12 +10,14 @@ from registries import isolated
 
 DOCS = Path(__file__).parents[1] / "docs"
 ADVICE = pytest.mark.filterwarnings("ignore::lightning.fabric.utilities.warnings.PossibleUserWarning")
-PAGES = [*sorted(DOCS.glob("contributing/*.md")), pytest.param(DOCS / "lightning.md", marks=[pytest.mark.slow, ADVICE])]
+PAGES = [
+    *(pytest.param(page, marks=pytest.mark.slow) for page in sorted(DOCS.glob("contributing/*.md"))),
+    pytest.param(DOCS / "lightning.md", marks=[pytest.mark.release, ADVICE]),
+]
 LEAVES = {"lightning": ["records/scaling_law.png", "demo_records/*.json", "logs/**/scaling_law/forms.csv"]}
 """What the code of a page leaves behind."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page, tmp_path, monkeypatch):
     """A block with a title becomes that file, which later blocks import; the others run in order."""

@@ -30,7 +30,6 @@ LANES = {
     "starter": pytest.mark.slow,
     "explain": pytest.mark.slow,
     "disorder": pytest.mark.slow,
-    "tuning": pytest.mark.slow,
 }
 """Lane of a page, of others before a release."""
 

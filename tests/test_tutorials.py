@@ -12,17 +12,10 @@ from gnn_sim2real.cli.main import main
 TUTORIALS = Path(__file__).parents[1] / "docs/tutorials"
 FEW = {"study run": ["--axes.split", "[0]", "--launcher", "serial"]}
 """What the test adds: one test part of five."""
-IN_SLOW = "compositions"
-"""The others run before a release."""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(path.stem, marks=pytest.mark.slow if path.stem == IN_SLOW else pytest.mark.release)
-        for path in sorted(TUTORIALS.glob("*.md"))
-    ],
-)
+@pytest.mark.release
+@pytest.mark.parametrize("name", [path.stem for path in sorted(TUTORIALS.glob("*.md"))])
 def test_every_block_runs(name, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     text = (TUTORIALS / f"{name}.md").read_text()

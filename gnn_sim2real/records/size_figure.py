@@ -160,6 +160,7 @@ def _source_styles(curves: SizeCurves) -> dict[float, dict[str, Any]]:
 
 def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, ScalingLaw], label: str) -> None:
     axes.set(xscale="log", yscale="log")
+    _set_limits(axes, curves.by_source, _all_errors(curves))  # of one point alone, matplotlib makes none
     without = {each.size: each.value for each in curves.scratch}
     styles = _target_styles(curves)
     for m, style in styles.items():
@@ -168,11 +169,11 @@ def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, Scaling
             axes.axhline(without[m], color=style["color"], linestyle=DOTTED, linewidth=LINE_WIDTH, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
     axes.set_ylabel(label, fontsize=TEXT + 1)
-    _set_limits(axes, curves.by_source, _all_errors(curves))
 
 
 def _against_target(axes: Axes, curves: SizeCurves, label: str) -> None:
     axes.set(xscale="log", yscale="log")
+    _set_limits(axes, curves.by_target, _all_errors(curves))
     styles = _source_styles(curves)
     for n, style in styles.items():
         _draw(axes, curves.by_source[n], style, None, len(styles) > _FEW)
@@ -180,7 +181,6 @@ def _against_target(axes: Axes, curves: SizeCurves, label: str) -> None:
         _draw(axes, curves.scratch, {"color": GRAY, "marker": "x"}, None, len(styles) > _FEW, DOTTED)
     axes.set_xlabel(TARGET, fontsize=TEXT + 1)
     axes.set_ylabel(label, fontsize=TEXT + 1)
-    _set_limits(axes, curves.by_target, _all_errors(curves))
 
 
 def _both(axes: Axes, law: ScalingSurface) -> None:

@@ -8,6 +8,7 @@ import pytest
 from fences import read_fences
 
 from gnn_sim2real.baselines import BASELINES, Baseline, Inputs, extra_trees, predict_test
+from gnn_sim2real.baselines.ensemble import Ensemble
 from gnn_sim2real.plugins import import_files
 from gnn_sim2real.tasks.policies import find_policies
 
@@ -96,7 +97,10 @@ class TestBaseline:
         inputs, values = made_up()
         scaled = changed(inputs, simulated=8 * inputs.simulated, source=8 * inputs.source)
         first = predict_test(baseline, inputs, values, TRAIN, TEST)
-        np.testing.assert_allclose(predict_test(baseline, scaled, 8 * values, TRAIN, TEST), 8 * first, rtol=1e-4)
+        # The weights of an ensemble are those of a linear program, whose tolerance has no unit.
+        near = 8 * values.std() * (5e-3 if isinstance(baseline, Ensemble) else 0.0)
+        second = predict_test(baseline, scaled, 8 * values, TRAIN, TEST)
+        np.testing.assert_allclose(second, 8 * first, rtol=1e-4, atol=near)
 
     def test_a_material_without_an_input_teaches_nothing_and_has_no_answer_or_that_of_the_fallback(self, baseline):
         inputs, values = made_up()

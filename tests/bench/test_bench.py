@@ -277,7 +277,7 @@ def test_a_report_as_json_and_as_a_figure(tmp_path, capfd):
     assert {path.suffix for path in tmp_path.iterdir()} == {".png", ".svg"}
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_run_is_reported_but_not_submitted_before_it_is_whole(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     argv = ["study", "run", "-c", f"configs:bench/{TASK}.yaml", "--launcher", "serial", "--reuse", "published"]

@@ -54,7 +54,7 @@ def test_source_is_the_same_everywhere(units, source):
     assert source["refractive_index"].mean() == pytest.approx(1.497130, abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_whole_source(target):
     source = demo_source()
     assert list(source["smiles"]) == generate_repeat_units()

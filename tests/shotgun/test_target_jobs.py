@@ -82,7 +82,7 @@ def test_shards_make_the_same_records(serial, tmp_path):
     assert records_of(tmp_path / "out") == wanted
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_ray
 def test_a_lost_node_of_a_ray_cluster_costs_no_record(serial, tmp_path, cluster):
     path, wanted = serial
