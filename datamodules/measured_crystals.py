@@ -207,11 +207,7 @@ class MeasuredCrystals(CrystalDataModule):
         Raises:
             ValueError: If the table does not name its crystals.
         """
-        frame, source = self._read()
-        if "material_id" not in frame:
-            raise ValueError(
-                f"{source} has no column `material_id`: `structures_from` finds crystals by their names, such as mp-149"
-            )
+        frame, _ = self._read()
         names = [name for name in self._names(frame, []) if name]
         snapshot = crystals_by_id(str(self.structures_from), names)
         logger.info(
@@ -247,7 +243,13 @@ class MeasuredCrystals(CrystalDataModule):
 
     def _read(self) -> tuple["pandas.DataFrame", str]:
         file = find_file(self.name, self.path) if self.name else find_table(str(self.path))
-        return read_table(file), file.name
+        frame = read_table(file)
+        if self.structures_from is not None and "material_id" not in frame:
+            raise ValueError(
+                f"{file.name} has no column `material_id`: `structures_from` finds crystals by their names, such as "
+                "mp-149"
+            )
+        return frame, file.name
 
     def _names(self, frame: "pandas.DataFrame", formulas: list[str]) -> list[str]:
         """Name of the crystal of each row, empty where there is none."""

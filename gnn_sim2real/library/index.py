@@ -12,8 +12,9 @@ import orjson
 from gnn_sim2real.files import no_garbage_collection, write_atomically
 from gnn_sim2real.library.card import Card
 
-INDEX_FORMAT = b"2"
-"""Raised by hand whenever the columns change; an index of another format is written again."""
+INDEX_FORMAT = b"3"
+"""Raised by hand whenever the columns, or what is read from a card, change; an index of another format is written
+again."""
 
 _TEXTS = ("domain", "source", "architecture", "data_fingerprint", "identities", "license", "citation")
 """Text columns whose values many cards share."""

@@ -1,6 +1,7 @@
 """A property has one name, whatever a user calls it: one table, read wherever a name is typed or stored."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ from datamodules import MeasuredCrystals, Optimade, PoLyInfo, RadonPy, Table
 from gnn_sim2real import TransferRegressor
 from gnn_sim2real.data.registry import choose_properties, find_sheets
 from gnn_sim2real.explain import explain
+from gnn_sim2real.library import index
 from gnn_sim2real.library.card import Card
 from gnn_sim2real.library.filters import CardFilters
-from gnn_sim2real.library.folder import ModelLibrary
+from gnn_sim2real.library.folder import INDEX_FILE, ModelLibrary
 from gnn_sim2real.library.starter import find_starter, starter_folder
 from gnn_sim2real.nn.model import PropertySpec
 from gnn_sim2real.renamed import PROPERTIES, by_property, current_property
@@ -63,6 +65,18 @@ def test_cards_and_descriptions_of_other_people_are_read():
     card = Card.of_content("0" * 32, content)
     assert card.properties == ("glass_transition",)
     assert set(card.metrics) == {"glass_transition"}
+
+
+def test_an_index_that_an_earlier_version_made_is_made_again(tmp_path, monkeypatch):
+    own, shipped = tmp_path / "own", find_starter("starter:polymer/glass_transition")
+    shutil.copytree(shipped, own / shipped.name)
+    cards = ModelLibrary(own).cards()
+    path, older = own / INDEX_FILE, [card._replace(properties=("tg",)) for card in cards]
+    stamps = list(index.stamps_of(index.read_index(path)))
+    with monkeypatch.context() as before:
+        before.setattr(index, "INDEX_FORMAT", b"2")
+        index.write_index(path, older, stamps)
+    assert ModelLibrary(own).cards(property="tg") == cards != older
 
 
 def test_where_a_user_types_a_name(tmp_path, monkeypatch):
