@@ -6,6 +6,7 @@ name gets a line here: a file keeps its words, whoever reads it translates, and 
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -96,6 +97,7 @@ def first_policy(name: str) -> str:
     return _FIRST_POLICIES.get(name, name)
 
 
+@lru_cache(maxsize=4096)  # a filter asks once for each of many cards
 def current_property(name: str) -> str:
     """Return the name of a property that models, cards and data sheets have; a name that is not known is the same.
 

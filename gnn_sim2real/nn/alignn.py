@@ -202,7 +202,7 @@ class LineGraph:
         Args:
             vectors: From source to destination of each bond.
         """
-        directions = nn.functional.normalize(vectors, dim=1)
+        directions = functional.normalize(vectors, dim=1)
         parts = zip(self.blocks, self.split_ending(directions), self.split_beginning(directions), strict=True)
         return [
             -(ending.index_select(0, block.atom) @ beginning.unsqueeze(2)).flatten()
@@ -242,17 +242,15 @@ class EdgeGatedConvolution(nn.Module):
         messages = opening * self.neighbor(nodes).index_select(0, edge_index[0])
         total = sum_at_destination(opening, edge_index, len(nodes))
         arriving = sum_at_destination(messages, edge_index, len(nodes)) / (total + _SMALL)
-        return self.update_nodes(nodes, arriving), self.update_edges(edges, gate)
+        if self.edge_norm is not None:
+            edges = edges + functional.silu(self.edge_norm(gate))
+        return self.update_nodes(nodes, arriving), edges
 
     def update_nodes(
         self, nodes: Float[Tensor, "num_nodes dim"], arriving: Float[Tensor, "num_nodes dim"]
     ) -> Float[Tensor, "num_nodes dim"]:
         """Take in what arrives."""
-        return nodes + nn.functional.silu(self.norm(self.own(nodes) + arriving))
-
-    def update_edges(self, edges: Float[Tensor, "... dim"], gate: Float[Tensor, "... dim"]) -> Float[Tensor, "... dim"]:
-        """Take in the gate, where this is wanted."""
-        return edges if self.edge_norm is None else edges + nn.functional.silu(self.edge_norm(gate))
+        return nodes + functional.silu(self.norm(self.own(nodes) + arriving))
 
 
 class AngleConvolution(EdgeGatedConvolution):

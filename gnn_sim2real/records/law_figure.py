@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DIGIT = 0.62 * TEXT
-_FEW = 3  # most curves whose bands can be told apart
 _ASIDE = 1.015
 SOURCE, TARGET = "source size n (simulated materials)", "target size m (measured materials)"
 """Labels of the axes of sizes."""
+
+MOST_BANDS = 3
+"""Most curves whose bands can be told apart."""
 
 _DRAWN = 10.0
 """Laws are drawn up to this multiple of the largest size."""
@@ -68,7 +70,7 @@ def draw_laws(
     figure = new_figure(7.0, 6.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     styles = cycle(zip((*COLORS, *BASELINE_COLORS), (*MARKERS, *BASELINE_MARKERS), strict=True))
-    several = len(curves) > _FEW
+    several = len(curves) > MOST_BANDS
     shade = PALE_BAND if several else BAND
     for number, ((name, (models, law)), (color, marker)) in enumerate(zip(curves.items(), styles, strict=False)):
         table = tabulate(np.asarray(models.source_sizes, dtype=float)[None], models.errors, models.curves)

@@ -36,7 +36,7 @@ from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.law.surface import ScalingSurface
 from gnn_sim2real.records.curves import CurveLabel, Kind
 from gnn_sim2real.records.figure import limits
-from gnn_sim2real.records.law_figure import SOURCE, TARGET, draw_contours, figure_files
+from gnn_sim2real.records.law_figure import MOST_BANDS, SOURCE, TARGET, draw_contours, figure_files
 from gnn_sim2real.records.size_curves import FROM_SCRATCH, Curves, SizeCurves, SizePoint
 from gnn_sim2real.units import format_unit
 
@@ -50,7 +50,6 @@ MOST_LINES = 6
 _ABOVE = 2.0
 """The law in both sizes is drawn up to this multiple of the largest ones."""
 
-_FEW = 3  # most lines whose bands can be told apart
 _MAP = "viridis"
 _Value = TypeVar("_Value")
 
@@ -164,7 +163,7 @@ def _against_source(axes: Axes, curves: SizeCurves, laws: Mapping[float, Scaling
     without = {each.size: each.value for each in curves.scratch}
     styles = _target_styles(curves)
     for m, style in styles.items():
-        _draw(axes, curves.by_target[m], style, laws.get(m), len(styles) > _FEW)
+        _draw(axes, curves.by_target[m], style, laws.get(m), len(styles) > MOST_BANDS)
         if m in without:
             axes.axhline(without[m], color=style["color"], linestyle=DOTTED, linewidth=LINE_WIDTH, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
@@ -176,9 +175,9 @@ def _against_target(axes: Axes, curves: SizeCurves, label: str) -> None:
     _set_limits(axes, curves.by_target, _all_errors(curves))
     styles = _source_styles(curves)
     for n, style in styles.items():
-        _draw(axes, curves.by_source[n], style, None, len(styles) > _FEW)
+        _draw(axes, curves.by_source[n], style, None, len(styles) > MOST_BANDS)
     if curves.scratch:
-        _draw(axes, curves.scratch, {"color": GRAY, "marker": "x"}, None, len(styles) > _FEW, DOTTED)
+        _draw(axes, curves.scratch, {"color": GRAY, "marker": "x"}, None, len(styles) > MOST_BANDS, DOTTED)
     axes.set_xlabel(TARGET, fontsize=TEXT + 1)
     axes.set_ylabel(label, fontsize=TEXT + 1)
 
@@ -198,7 +197,7 @@ def _gains(axes: Axes, curves: SizeCurves, gains: Curves, tail: str) -> None:
     axes.set_xscale("log")
     styles = {m: style for m, style in _target_styles(curves).items() if m in gains}
     for m, style in styles.items():
-        _draw(axes, gains[m], style, None, len(styles) > _FEW)
+        _draw(axes, gains[m], style, None, len(styles) > MOST_BANDS)
     axes.axhline(0.0, color=GRAY, linewidth=THIN, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
     axes.set_ylabel(f"error lower by{tail}", fontsize=TEXT + 1)
@@ -265,6 +264,9 @@ def _draw_legend(figure: Figure, curves: SizeCurves, has_law: bool) -> None:
         line = Line2D([], [], color=GRAY, linestyle=DASHED, linewidth=LINE_WIDTH)
         entries["law"] = (Patch(color=GRAY, alpha=BAND, linewidth=NO_EDGE), line)
     of = "test parts" if curves.num_splits > 1 else "seeds of one test part"
+    title = f"points: geometric means; bars and bands: {100 * CONFIDENCE:g} % intervals over {of}"
+    if curves.over_scratch or curves.over_simple:
+        title += "\na gain above 0: the fine-tuned model has the lower error, paired by test part and seed"
     figure.legend(
         list(entries.values()),
         list(entries),
@@ -272,6 +274,5 @@ def _draw_legend(figure: Figure, curves: SizeCurves, has_law: bool) -> None:
         ncols=-(-len(entries) // 2) if len(entries) > MOST_LINES else len(entries),
         fontsize=TEXT,
         frameon=False,
-        title=f"points: geometric means; bars and bands: {100 * CONFIDENCE:g} % intervals over {of}\n"
-        "a gain above 0: the fine-tuned model has the lower error, paired by test part and seed",
+        title=title,
     )

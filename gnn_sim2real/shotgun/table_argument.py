@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.featurize.conditions import TEMPERATURE
@@ -81,14 +81,9 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
         check_unit(found.unit)
         measured = f"{found.property.replace('_', ' ')} in {found.unit or 'no unit'} in {found.column!r}"
         frame = read_table(file)
-        settings: dict[str, Any] = {**given, **found._asdict()}
-        temperature = find_temperature([each for each in map(str, frame) if each not in (column, found.column)])
-        at = ""
-        if temperature is not None and _varies(frame, column, temperature):
-            settings["conditions"] = {TEMPERATURE: temperature}
-            at = f", at the temperature in {temperature!r}"
+        conditions, at = _find_conditions(frame, column, found.column)
         text = f"{file.name}: {len(frame):,} rows; crystals in the column {column!r}{at}; {measured}"
-        return TableArgument(settings, others, text)
+        return TableArgument({**given, **found._asdict(), **conditions}, others, text)
     if not file.exists() or is_crystals:  # a path below the data folder, or values beside crystals
         lacking = [f"--{name}" for name in ("property", "unit") if name not in given]
         if lacking:
@@ -99,9 +94,12 @@ def read_table_argument(argv: Sequence[str]) -> TableArgument:
     return _of_text(file, given, others)
 
 
-def _varies(frame: "pandas.DataFrame", column: str, temperature: str) -> bool:
-    """Whether rows of one material differ in the temperature."""
-    return bool(frame.groupby(frame[column].astype(str))[temperature].nunique().gt(1).any())
+def _find_conditions(frame: "pandas.DataFrame", material: str, measured: str) -> tuple[dict[str, dict[str, str]], str]:
+    """The setting for a temperature in which rows of one material differ, and how it is said; nothing without one."""
+    temperature = find_temperature([each for each in map(str, frame) if each not in (material, measured)])
+    if temperature is None or not frame.groupby(frame[material].astype(str))[temperature].nunique().gt(1).any():
+        return {}, ""
+    return {"conditions": {TEMPERATURE: temperature}}, f", at the temperature in {temperature!r}"
 
 
 def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableArgument:
@@ -119,11 +117,9 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
         materials = " and ".join(f"{role} in {column!r}" for role, column in pair.items()) + at
     else:
         column = find_material_column(frame, file.name, given.get("material_column"))
-        materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}"
-        temperature = find_temperature([each for each in headings if each not in (column, found.column)])
-        if temperature is not None and _varies(frame, column, temperature):
-            settings["conditions"] = {TEMPERATURE: temperature}
-            materials += f", at the temperature in {temperature!r}"
+        conditions, at = _find_conditions(frame, column, found.column)
+        settings |= conditions
+        materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}{at}"
     name, unit = found.property.replace("_", " "), found.unit or "no unit"
     text = f"{file.name}: {len(frame):,} rows; {materials}; {name} in {unit} in {found.column!r}"
     return TableArgument(settings, others, text)

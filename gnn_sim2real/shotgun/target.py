@@ -150,7 +150,7 @@ class Target:
             raise ValueError(f"shotgun transfer needs at least {MIN_SIZE} measured materials, got {len(train)}")
         table, simulated = select_rows(data.table, rows), data.table.simulated
         found = None if simulated is None else simulated[rows, 0]
-        families, kind = data.splitter.families, data.splitter.kind
+        families, kind, weights = data.splitter.families, data.splitter.kind, data.data_set.loss_weights
         if test is not None:
             _require_alike(data, test)
             tested = test.parts.test[~np.isnan(test.table.values[test.parts.test, 0])]
@@ -175,9 +175,7 @@ class Target:
             measured_in="" if data.sheet is None else data.sheet.name,
             tested=(data if test is None else test).tested_identities(),
             simulated=None if found is None else to_scale(found, log),
-            weights=None
-            if data.data_set.loss_weights is None
-            else data.data_set.loss_weights[train, 0].double().numpy(),
+            weights=None if weights is None else weights[train, 0].double().numpy(),
         )
 
     @classmethod

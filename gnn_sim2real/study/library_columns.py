@@ -1,6 +1,7 @@
 """What the models of a library predict for the materials of a study's target: an input of some baselines."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,12 @@ class LibraryColumns:
             ValueError: If no model reads the materials.
             CheckpointError: If a model is damaged, or no longer there.
         """
-        asked = Target.of_all(target)
-        models, wanted = QuickLoader(self.library), self.columns(target)
+        wanted = self.columns(target)
+        key = ("library", self.library.folder, tuple(wanted))
+        return target.data_set.once(key, lambda: self._predict(target, wanted))
+
+    def _predict(self, target: PropertyDataModule, wanted: Sequence[Column]) -> tuple[list[Column], Floats]:
+        asked, models = Target.of_all(target), QuickLoader(self.library)
         # The key of the cell names all models, so none may be missing.
         columns, values = predict_columns(models, wanted, asked, self.cache, refuse_damaged=True)
         if not columns:

@@ -73,10 +73,13 @@ def write_study(tmp_path: Path) -> Path:
 
 def set_axes(folder: Path, **axes: list[object]) -> None:
     """Change axes of a study's grid; the keys of its cells stay."""
+    set_settings(folder, axes=yaml.safe_load((folder / "study.yaml").read_text())["axes"] | axes)
+
+
+def set_settings(folder: Path, **settings: object) -> None:
+    """Change settings of a study."""
     path = folder / "study.yaml"
-    study = yaml.safe_load(path.read_text())
-    study["axes"] |= axes
-    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | settings, sort_keys=False))
 
 
 def results(folder: Path) -> dict[str, object]:

@@ -4,8 +4,7 @@ import json
 import re
 
 import pytest
-import yaml
-from studies import compute, set_axes
+from studies import compute, set_axes, set_settings
 from tiny_foundation import NotInstalled
 
 from gnn_sim2real.cli.main import main
@@ -21,14 +20,9 @@ def foundation_study(study_files):
     return study_files
 
 
-def name_encoder(folder, named):
-    path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"foundation": named}, sort_keys=False))
-
-
 @pytest.mark.slow
 def test_a_study_names_its_encoder_and_the_report_says_what_that_has_seen(foundation_study, capfd):
-    name_encoder(foundation_study, {"name": "tiny", "layer": "first"})
+    set_settings(foundation_study, foundation={"name": "tiny", "layer": "first"})
     assert main(["study", "run", "-c", str(foundation_study / "study.yaml")]) == 0
     printed = capfd.readouterr().out
     assert "it has seen neither materials nor measurements" in printed
@@ -48,7 +42,7 @@ def test_a_study_names_its_encoder_and_the_report_says_what_that_has_seen(founda
 @pytest.mark.slow
 def test_another_encoder_gives_other_cells_and_leaves_those_without_one(foundation_study):
     for named in ("tiny", {"name": "tiny", "layer": "first"}):
-        name_encoder(foundation_study, named)
+        set_settings(foundation_study, foundation=named)
         outcomes = compute(foundation_study)
     assert (outcomes["done"], outcomes["cached"]) == (4, 2)
 
@@ -65,7 +59,7 @@ def test_another_encoder_gives_other_cells_and_leaves_those_without_one(foundati
 )
 def test_what_cannot_be_computed_is_refused_before_the_first_cell(foundation_study, capfd, named, told):
     assert NotInstalled.missing()
-    name_encoder(foundation_study, named)
+    set_settings(foundation_study, foundation=named)
     assert main(["study", "run", "-c", str(foundation_study / "study.yaml")]) == 2
     assert re.search(told, capfd.readouterr().err)
     assert not list((foundation_study / "out").glob("records/*.json"))

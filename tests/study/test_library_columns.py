@@ -6,8 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-import yaml
-from studies import compute, set_axes
+from studies import compute, set_axes, set_settings
 from tiny import TinyPolymers
 
 from gnn_sim2real.baselines import BASELINES
@@ -41,11 +40,6 @@ def library_study(study_files):
     """Two baselines at two sizes, without any training."""
     set_axes(study_files, source_size=[0], target_size=[8, 12], seed=[0], policy=POLICIES)
     return study_files
-
-
-def name_library(folder, named):
-    path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"library": named}, sort_keys=False))
 
 
 def test_columns_are_the_predictions_of_the_models_in_the_order_of_the_materials(target, library):
@@ -122,7 +116,7 @@ def test_without_a_library_it_is_refused_by_name(target):
 
 @pytest.mark.slow
 def test_a_study_names_its_library(library_study):
-    name_library(library_study, "starter:")
+    set_settings(library_study, library="starter:")
     assert main(["study", "run", "-c", str(library_study / "study.yaml")]) == 0
     records = read_records(library_study / "out" / "records")
     assert [(each.cell.policy, each.cell.target_size) for each in records] == [
@@ -140,7 +134,7 @@ def test_a_study_names_its_library(library_study):
     [("", "'extra_trees_with_library' needs a library"), ("nowhere", "there are no models in .*nowhere")],
 )
 def test_what_cannot_be_computed_is_refused_before_the_first_cell(library_study, capfd, named, told):
-    name_library(library_study, named)
+    set_settings(library_study, library=named)
     assert main(["study", "run", "-c", str(library_study / "study.yaml")]) == 2
     assert re.search(told, capfd.readouterr().err)
     assert not list((library_study / "out").glob("records/*.json"))

@@ -32,11 +32,11 @@ from gnn_sim2real.page.chart import (
 )
 from gnn_sim2real.records.curves import CurveLabel, model_name
 from gnn_sim2real.records.figure import Panel, law_lines, points_of, style_curves, with_note
-from gnn_sim2real.records.law_figure import SOURCE, TARGET
+from gnn_sim2real.records.law_figure import MOST_BANDS, SOURCE, TARGET
 from gnn_sim2real.units import format_unit
 
 _DASHES = ("2 3", "8 3 2 3", "6 4", "8 3 2 3 2 3", "")
-_DOTTED, _DASHED = "2 3", "6 4"
+DOTTED, DASHED = "2 3", "6 4"
 _FARTHEST = 10.0
 """Forecasts are drawn up to this multiple of the largest size."""
 
@@ -51,8 +51,7 @@ _LAW_OF_BOTH = (
     "Each line is one error of the law in both sizes: a way to buy it with calculations or with measurements."
 )
 
-_COLORS = ("c0", "c1", "c2", "c3", "c4", "c5", "b0", "b1", "b2", "b3")
-_FEW = 3  # most curves whose bands can be told apart
+COLORS = ("c0", "c1", "c2", "c3", "c4", "c5", "b0", "b1", "b2", "b3")
 _NUM_LINES = 8
 
 
@@ -73,7 +72,7 @@ def curve_figure(panels: Sequence[Panel], quantity: str, unit: str) -> ChartFigu
     grays = [name for name, each in lines.items() if each.like not in styles]
     of_lines = {name: Style("gray", dash=dash) for name, dash in zip(grays, cycle(_DASHES), strict=False)}
     of_lines |= {
-        name: Style(styles[each.like].color, dash=_DOTTED) for name, each in lines.items() if each.like in styles
+        name: Style(styles[each.like].color, dash=DOTTED) for name, each in lines.items() if each.like in styles
     }
     x = Axis(SOURCE, True, limits_of((size for curve in curves.values() for size in curve.source_sizes), True))
     charts = [_panel(panel, styles, of_lines, x, quantity, unit) for panel in panels]
@@ -83,7 +82,7 @@ def curve_figure(panels: Sequence[Panel], quantity: str, unit: str) -> ChartFigu
     ]
     legend += [Entry(with_note(name, each.note), of_lines[name], has_marker=False) for name, each in lines.items()]
     if any(curve.law for curve in curves.values()):
-        legend.append(Entry("law, with its band", Style("gray", dash=_DASHED), has_marker=False))
+        legend.append(Entry("law, with its band", Style("gray", dash=DASHED), has_marker=False))
     return ChartFigure([chart._replace(y=chart.y._replace(limits=ends)) for chart in charts], legend, _HOW_TO_READ)
 
 
@@ -103,7 +102,7 @@ def _panel(
         law = None if curve.is_baseline else curve.law
         series.append(Series(styles[name], points, is_joined=law is None))
         if law is not None:
-            lines.append(law_line(law, styles[name]._replace(dash=_DASHED), sizes[0], sizes[-1]))
+            lines.append(law_line(law, styles[name]._replace(dash=DASHED), sizes[0], sizes[-1]))
     label = f"{quantity} [{format_unit(unit)}]" if unit else quantity
     notes = [Note(text, styles[name].color if name else "gray") for name, text in law_lines(panel, format_unit(unit))]
     return Chart(panel.title, x, Axis(label, True, limits_of(values, True)), series, lines, notes)
@@ -152,7 +151,7 @@ def forecast_figures(
 def _forecast(named: Mapping[str, tuple[Models, ScalingLaw]], label: str, unit: str, title: str) -> ChartFigure:
     tail = f" {format_unit(unit)}".rstrip()
     series, missed, lines, legend = [], [], [], []
-    for (name, (models, law)), color, marker in zip(named.items(), cycle(_COLORS), cycle(MARKERS), strict=False):
+    for (name, (models, law)), color, marker in zip(named.items(), cycle(COLORS), cycle(MARKERS), strict=False):
         style = Style(color, marker)
         table = tabulate(np.asarray(models.source_sizes, dtype=float)[None], models.errors, models.curves)
         sizes, (mean, half) = table.sizes[0], mean_and_half_width(table, law.confidence)
@@ -162,10 +161,10 @@ def _forecast(named: Mapping[str, tuple[Models, ScalingLaw]], label: str, unit: 
         forecast = zip(beyond, law.predict(beyond), *law.predict_interval(beyond), strict=True)
         told = [Point(*each, f"forecast of {_said(name, each, tail)}") for each in forecast]
         series.append(Series(style._replace(is_hollow=True), told))
-        with_band = len(named) <= _FEW
+        with_band = len(named) <= MOST_BANDS
         lines.append(law_line(law, style, sizes[0], law.largest_size, with_band))
         lines.append(
-            law_line(law, style._replace(dash=_DASHED), law.largest_size, _FARTHEST * law.largest_size, with_band)
+            law_line(law, style._replace(dash=DASHED), law.largest_size, _FARTHEST * law.largest_size, with_band)
         )
         residuals = 100.0 * np.expm1(mean - np.log(law.predict(sizes)))
         off = [
@@ -180,7 +179,7 @@ def _forecast(named: Mapping[str, tuple[Models, ScalingLaw]], label: str, unit: 
     ends = limits_of([point.y for each in missed for point in each.points] + [-1.0, 1.0], False)
     level = Line(Style("gray"), np.array(x.limits), np.zeros(2))
     below = Chart("What the law misses", x, Axis("residual [%]", False, ends), missed, [level], height=_RESIDUALS)
-    legend.append(Entry("forecast", Style("gray", "o", True, _DASHED)))
+    legend.append(Entry("forecast", Style("gray", "o", True, DASHED)))
     caption = "Laws, forecasts and residuals; bars and bands are 90 % intervals of geometric means."
     return ChartFigure([Chart(title, x, y, series, lines), below], legend, caption)
 

@@ -10,15 +10,12 @@ import numpy as np
 from gnn_sim2real.law.numbers import format_number, format_size, format_with_ends
 from gnn_sim2real.law.scaling_law import ScalingLaw
 from gnn_sim2real.page.chart import MARKERS, Axis, Chart, ChartFigure, Entry, Line, Point, Series, Style, limits_of
-from gnn_sim2real.records.law_figure import SOURCE, TARGET
+from gnn_sim2real.records.law_figure import MOST_BANDS, SOURCE, TARGET
 from gnn_sim2real.records.size_curves import FROM_SCRATCH, Curves, SizeCurves, SizePoint
 from gnn_sim2real.records.size_figure import few
-from gnn_sim2real.study.page.charts import law_line
+from gnn_sim2real.study.page.charts import COLORS, DASHED, DOTTED, law_line
 from gnn_sim2real.units import format_unit
 
-_COLORS = ("c0", "c1", "c2", "c3", "c4", "c5")
-_DOTTED, _DASHED = "2 3", "6 4"
-_FEW = 3  # most lines whose bands can be told apart
 _AGAINST_SOURCE = (
     "Errors, and gains on the same test parts and seeds; bars and bands are 90 % intervals. A gain above 0: the "
     "fine-tuned model has the lower error. Dotted: the same network from scratch."
@@ -36,14 +33,15 @@ def size_figures(curves: SizeCurves, laws: Mapping[float, ScalingLaw], quantity:
         unit: Unit of the error.
     """
     tail = f" [{format_unit(unit)}]" if unit else ""
-    figures = [_against_source(curves, laws, f"{quantity}{tail}", tail, f" {format_unit(unit)}".rstrip())]
+    label, said = f"{quantity}{tail}", f" {format_unit(unit)}".rstrip()
+    figures = [_against_source(curves, laws, label, tail, said)]
     if len(curves.by_target) > 1:
-        figures.append(_against_target(curves, f"{quantity}{tail}", f" {format_unit(unit)}".rstrip()))
+        figures.append(_against_target(curves, label, said))
     return figures
 
 
 def _styles(sizes: Sequence[float], is_hollow: bool) -> dict[float, Style]:
-    return {size: Style(_COLORS[number], MARKERS[number], is_hollow) for number, size in enumerate(sizes)}
+    return {size: Style(COLORS[number], MARKERS[number], is_hollow) for number, size in enumerate(sizes)}
 
 
 def _against_source(
@@ -57,11 +55,11 @@ def _against_source(
         if m in without:
             said = f"from scratch, m = {format_size(m)}: {_value(without[m])}{unit}"
             level = np.full(2, without[m].value)
-            lines.append(Line(style._replace(dash=_DOTTED), np.array(x.limits), level, text=said))
+            lines.append(Line(style._replace(dash=DOTTED), np.array(x.limits), level, text=said))
         if m in laws:
             sizes = [each.size for each in curves.by_target[m]]
-            law_style = style._replace(dash=_DASHED)
-            lines.append(law_line(laws[m], law_style, sizes[0], sizes[-1], len(styles) <= _FEW))
+            law_style = style._replace(dash=DASHED)
+            lines.append(law_line(laws[m], law_style, sizes[0], sizes[-1], len(styles) <= MOST_BANDS))
     series = [
         _series(curves.by_target[m], style, f"m = {format_size(m)}, n", unit, m not in laws)
         for m, style in styles.items()
@@ -75,15 +73,15 @@ def _against_source(
         shown = {m: style for m, style in styles.items() if m in gains}
         if shown:
             drawn = [_series(gains[m], style, f"m = {format_size(m)}, n", unit, True) for m, style in shown.items()]
-            bands = [_band(gains[m], style) for m, style in shown.items()] if len(shown) <= _FEW else []
+            bands = [_band(gains[m], style) for m, style in shown.items()] if len(shown) <= MOST_BANDS else []
             zero = Line(Style("gray"), np.array(x.limits), np.zeros(2))
             axis = Axis(f"paired gain{tail}", False, limits_of([0.0, *_ends(gains, shown)], False))
             charts.append(Chart(title, x, axis, drawn, [zero, *bands]))
     legend = [Entry(f"m = {format_size(m)}", style) for m, style in styles.items()]
     if laws:
-        legend.append(Entry("law, with its band", Style("gray", dash=_DASHED), has_marker=False))
+        legend.append(Entry("law, with its band", Style("gray", dash=DASHED), has_marker=False))
     if curves.scratch:
-        legend.append(Entry(FROM_SCRATCH, Style("gray", dash=_DOTTED), has_marker=False))
+        legend.append(Entry(FROM_SCRATCH, Style("gray", dash=DOTTED), has_marker=False))
     return ChartFigure(charts, legend, _AGAINST_SOURCE)
 
 
@@ -93,11 +91,11 @@ def _against_target(curves: SizeCurves, label: str, unit: str) -> ChartFigure:
     series = [
         _series(curves.by_source[n], style, f"n = {format_size(n)}, m", unit, True) for n, style in styles.items()
     ]
-    lines = [_band(curves.by_source[n], style) for n, style in styles.items()] if len(styles) <= _FEW else []
+    lines = [_band(curves.by_source[n], style) for n, style in styles.items()] if len(styles) <= MOST_BANDS else []
     legend = [Entry(f"n = {format_size(n)}", style) for n, style in styles.items()]
     values = [*_ends(curves.by_source, styles)]
     if curves.scratch:
-        gray = Style("gray", "X", dash=_DOTTED)
+        gray = Style("gray", "X", dash=DOTTED)
         series.append(_series(curves.scratch, gray, "from scratch, m", unit, True))
         lines.append(_band(curves.scratch, gray))
         legend.append(Entry(FROM_SCRATCH, gray))
