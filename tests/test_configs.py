@@ -130,6 +130,7 @@ def test_the_library_has_300_models_and_more():
     assert sum(num_models_said(file) for file in files) >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", of_kind("targets"))
 def test_the_targets_of_a_library_are_split_as_in_their_studies(path):
     content, modules = read_targets(path)

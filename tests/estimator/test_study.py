@@ -11,6 +11,8 @@ from gnn_sim2real import Study
 from gnn_sim2real.records.laws import Results
 from gnn_sim2real.records.results import read_results
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def whole(made_once):
@@ -59,7 +61,6 @@ def test_settings_of_the_file_are_replaced_and_wrong_ones_refused(tmp_path):
         Study(tmp_path / "none.yaml")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("as_script", [True, False])
 def test_processes_from_a_script_without_a_guard_and_from_a_program_without_a_file(tmp_path, as_script):
     """Like a notebook, standard input has no file that new processes could run again."""

@@ -38,6 +38,7 @@ def test_a_gain_in_each_test_part_is_shown_although_the_intervals_of_the_errors_
     assert (gain.size, gain.over, gain.num_pairs) == (100, FROM_SCRATCH, 4)
 
 
+@pytest.mark.slow
 def test_the_gains_of_the_largest_source_are_those_of_the_summary():
     results = Results(tabulate_records(records()))
     (curves,) = size_curves(results)

@@ -36,6 +36,7 @@ def lines_of(axes):
     return [bars.lines[0].get_xydata() for bars in axes.containers]
 
 
+@pytest.mark.slow
 def test_each_panel_holds_what_was_measured(tmp_path, drawn):
     n, m = (axis.ravel() for axis in np.meshgrid(SIZES, TARGETS))
     law = fit_scaling_surface(n, m, 3 * n**-0.4 + 2 * m**-0.6 + 0.05, num_resamples=100)

@@ -31,6 +31,7 @@ def table(folder):
     return pd.read_csv(folder / "trials.csv")
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_trial_and_the_yaml_comes_first(tuned):
     rows = table(tuned)
     assert rows["trial"].tolist() == [0, 1, 2]
@@ -42,6 +43,7 @@ def test_the_table_has_a_row_for_each_trial_and_the_yaml_comes_first(tuned):
     assert not list((tuned / "claims").glob("*.json"))
 
 
+@pytest.mark.slow
 def test_the_best_yaml_gives_the_best_error_digit_for_digit(tuned, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["--trainer.logger=CSVLogger", "--trainer.logger.save_dir=.", "--trainer.enable_progress_bar=false"]
