@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, read_heading
 from gnn_sim2real.tables.conditions import is_condition
+from gnn_sim2real.tables.material_column import find_blend
 from gnn_sim2real.tables.properties import plain_units, spellings_of
 from gnn_sim2real.tables.table import read_table
 
@@ -56,7 +57,7 @@ def find_measured_column(
             each: pandas.to_numeric(frame[each], errors="coerce").notna().sum() / max(1, frame[each].notna().sum())
             for each in columns
         }
-        found = _only_one([each for each in columns if share[each] >= 0.5], path.name)
+        found = _only_one([each for each in columns if share[each] >= 0.5], columns, path.name)
     if not (name or found.name):
         raise ValueError(
             f"the heading {found.column!r} of {path.name} has no name in plain letters; add --property to say it"
@@ -65,10 +66,12 @@ def find_measured_column(
     return MeasuredColumn(found.column, named, _unit_of(named, found, unit, path.name))
 
 
-def _only_one(columns: Sequence[str], source: str) -> Heading:
+def _only_one(columns: Sequence[str], every: Sequence[str], source: str) -> Heading:
     """The only column of numbers that can be what was measured; one with the name of a property before others."""
     materials = {name for names in MATERIAL_HEADINGS.values() for name in names}
-    headings = [read_heading(each) for each in columns if not is_condition(each)]
+    blend = find_blend(every)
+    shares = blend.columns if blend is not None else ()
+    headings = [read_heading(each) for each in columns if not is_condition(each) and each not in shares]
     headings = [each for each in headings if each.name not in materials and each.name not in _NOT_MEASURED]
     known = [each for each in headings if plain_units(each.name)]
     found = known or headings
