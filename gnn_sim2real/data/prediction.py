@@ -23,9 +23,9 @@ from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.cleaning import read_column
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
 from gnn_sim2real.tables.condition_columns import Conditions, read_conditions
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
+from gnn_sim2real.tables.material_column import find_column_of_kind
 from gnn_sim2real.tables.simulated import SETTING, as_simulated, with_its_unit
 from gnn_sim2real.tables.table import Property, read_table
 from gnn_sim2real.tables.texts import to_texts
@@ -170,9 +170,8 @@ class Predictor:
         if wanted is None:
             wanted = getattr(self.data.reader, "material_column", None)
             if wanted not in columns:
-                headings = MATERIAL_HEADINGS.get(self.data.featurizer.name, ("smiles",))
-                found = find_column(columns, headings, "the materials", str(self.path), "--data.predict_column")
-                wanted = found.column
+                kind = self.data.featurizer.name
+                wanted = find_column_of_kind(columns, kind, str(self.path), "--data.predict_column")
         if wanted not in columns:
             raise ValueError(
                 f"{self.path} has no column {wanted!r}, only {', '.join(columns)}; set `--data.predict_column`"

@@ -163,8 +163,8 @@ def read_materials(
     Args:
         X: Materials in a list, a tuple, an array, a Series, or a DataFrame with a column of them: PSMILES, SMILES,
             formulas, crystals (see `featurize.crystal_files.as_crystal`), pairs of two spellings, `Mixture`, or
-            `featurize.conditions.AtConditions`. Pairs, blends and copolymers may be in several columns. A column of temperatures is one of conditions, beside pure materials if
-            it is not the same everywhere.
+            `featurize.conditions.AtConditions`. Pairs, blends and copolymers may be in several columns. A column of
+            temperatures is one of conditions, beside pure materials if it is not the same everywhere.
         kind: What the materials are, found in an earlier X; found in this one unless given.
         wanted: What they are, if the user says it.
         column: Column of the materials in a DataFrame; found by its heading unless given.

@@ -9,9 +9,9 @@ from gnn_sim2real.estimator.materials import Kinds, Materials, read_blends, read
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.files import expand
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, read_heading
+from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
-from gnn_sim2real.tables.material_column import BLEND_HEADINGS, find_pair
+from gnn_sim2real.tables.material_column import BLEND_HEADINGS, find_column_of_kind, find_pair
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.tables.texts import to_texts
 
@@ -154,7 +154,7 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
     if kind.name == "mixture":
         names = _name_mixtures(frame.set_axis([str(each) for each in frame], axis=1), kind, file.name)
         return Pool(kind, file, names, names, frame, "")
-    found = column or _find_column(frame, kind, file.name, option)
+    found = column or find_column_of_kind([str(each) for each in frame], kind.name, file.name, option)
     if found not in frame:
         raise ValueError(f"{file.name} has no column {found!r}, only {', '.join(map(str, frame))}")
     texts = to_texts(frame[found])
@@ -194,8 +194,3 @@ def _name_mixtures(frame: "pandas.DataFrame", kind: Kinds, source: str) -> list[
             f"{', '.join(headings)}"
         )
     return [" | ".join(map(str, row)) for row in frame[[*pair.values()]].to_numpy().tolist()]
-
-
-def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str, option: str) -> str:
-    headings = MATERIAL_HEADINGS.get(kind.name, ("smiles",))
-    return find_column([str(each) for each in frame], headings, "the materials", source, option).column

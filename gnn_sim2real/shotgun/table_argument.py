@@ -8,8 +8,8 @@ from gnn_sim2real.config.options import take_option
 from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.files import data_folders, expand
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading
+from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.material_column import (
     find_blend,
     find_kind,

@@ -25,6 +25,8 @@ _COMPONENT = r"component|monomer|unit|repeat_unit|polymer|p?smiles"
 _COMPONENT = rf"(?:{_COMPONENT})(?:_p?smiles)?"
 _SHARE = r"(?:(?:weight|mass|mole|mol|molar|volume|vol)_)?(?:fraction|share|ratio)|weight|wt"
 _MARK = r"[1-9]|[a-d]"
+_SMILES_ALONE = re.compile(r"[=#@\\]|[cnos]\d")
+"""What stands in SMILES and in no formula: bonds, chirality, atoms of an aromatic ring."""
 _LINKAGE = ("linkage", "architecture")
 BLEND_HEADINGS = (
     "component_1, weight_1, component_2, weight_2 and so on, of copolymers also `linkage` (monomer_a, fraction_a and "
@@ -77,6 +79,27 @@ def find_material_column(frame: "pandas.DataFrame", source: str, column: str | N
     return column
 
 
+def find_column_of_kind(columns: Sequence[str], kind: str, source: str, setting: str) -> str:
+    """Find the column of materials of which it is known what they are.
+
+    The headings of repeat units and of molecules are taken for each other, since what is spelled there tells them
+    apart. Formulas are found under their own headings alone: `CCO` is a formula as well.
+
+    Args:
+        columns: Headings of the table.
+        kind: What the materials are.
+        source: Name of the file, for messages.
+        setting: Setting by which a user chooses the column, for messages.
+
+    Raises:
+        ValueError: If no column fits, or several do.
+    """
+    own = MATERIAL_HEADINGS.get(kind, ("smiles",))
+    others = () if kind == "composition" else (*MATERIAL_HEADINGS["repeat_unit"], *MATERIAL_HEADINGS["molecule"])
+    more = () if kind == "composition" else ("compound",)
+    return find_column(columns, dict.fromkeys((*own, *others, *more)), "the materials", source, setting).column
+
+
 def find_kind(frame: "pandas.DataFrame", column: str) -> SpelledKind:
     """What the first spellings of a column are.
 
@@ -87,7 +110,8 @@ def find_kind(frame: "pandas.DataFrame", column: str) -> SpelledKind:
     texts = [str(text) for text in frame[column].dropna().head(_LOOKED_AT)]
     if sum("*" in text for text in texts) > len(texts) / 2:
         return "repeat_unit"
-    return "composition" if read_heading(column).name in MATERIAL_HEADINGS["composition"] else "molecule"
+    is_formula = read_heading(column).name in MATERIAL_HEADINGS["composition"]
+    return "composition" if is_formula and not any(map(_SMILES_ALONE.search, texts)) else "molecule"
 
 
 def find_pair(columns: Sequence[str]) -> dict[str, str]:
