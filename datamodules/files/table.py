@@ -229,7 +229,7 @@ class _TablePredictor(Predictor):
         columns = self.reader.condition_columns
         if not columns.units or self._has_crystals:  # whose conditions are read with them
             return found
-        return at_conditions(found, self._table, columns, path.name)
+        return at_conditions(found, self._table, columns, path.name, self.given_conditions)
 
 
 def Table(  # noqa: N802 (a class path in a YAML)
