@@ -136,8 +136,8 @@ class Predictor:
             (name, column), unit = lacking[0], columns.units[lacking[0][0]]
             raise ValueError(
                 f"{self.path} has no column {column!r}, which the model was learned with; say the {name} of all of "
-                f"them{f' in {unit}' if unit else ''}, as in `--data.predict_conditions '{{{name}: 300}}'`, or give a table "
-                "with it and a column `cif`, or `file` with the path of the file of each crystal"
+                f"them{f' in {unit}' if unit else ''}, as in `--data.predict_conditions '{{{name}: 300}}'`, or give a "
+                "table with it and a column `cif`, or `file` with the path of the file of each crystal"
             )
         import pandas
 
