@@ -12,11 +12,11 @@ from gnn_sim2real.featurize.attachment import read_marks, replace_marks, require
 from gnn_sim2real.files import expand
 from gnn_sim2real.tables.at_conditions import clean_table_at_conditions
 from gnn_sim2real.tables.censored import Censored
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, in_table, plain_heading, read_heading
+from gnn_sim2real.tables.columns import in_table, plain_heading, read_heading
 from gnn_sim2real.tables.condition_columns import read_settings
 from gnn_sim2real.tables.conditions import ConditionsVaryError, join_at
 from gnn_sim2real.tables.crystal_columns import holds_crystals
-from gnn_sim2real.tables.material_column import SpelledKind, find_kind, find_material_column
+from gnn_sim2real.tables.material_column import SpelledKind, find_column_of_kind, find_kind, find_material_column
 from gnn_sim2real.tables.properties import check_property_unit
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 from gnn_sim2real.tables.texts import to_texts
@@ -158,9 +158,7 @@ class MaterialTable(PropertyDataModule):
         frame = read_table(file)
         column = self.material_column
         if column is None:
-            column = find_column(
-                list(map(str, frame)), MATERIAL_HEADINGS[self.kind], "the materials", file.name, "material_column"
-            ).column
+            column = find_column_of_kind(list(map(str, frame)), self.kind, file.name, "material_column")
         if self.kind != "composition" and column in frame:
             frame = frame.assign(**{column: self.plain_spellings(to_texts(frame[column]), file.name)})
         headings = [str(each) for each in frame]
@@ -231,7 +229,7 @@ class _TablePredictor(Predictor):
         columns = self.reader.condition_columns
         if not columns.units or self._has_crystals:  # whose conditions are read with them
             return found
-        return at_conditions(found, self._table, columns, path.name)
+        return at_conditions(found, self._table, columns, path.name, self.given_conditions)
 
 
 def Table(  # noqa: N802 (a class path in a YAML)

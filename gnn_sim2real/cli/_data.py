@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from gnn_sim2real.cli._data_make import print_recipe, print_recipes
+from gnn_sim2real.cli.data import TableOptions
 from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.misread import MisreadError
 from gnn_sim2real.config.options import settings_as_options
@@ -32,12 +33,15 @@ from gnn_sim2real.foundation.jobs import cache_features
 from gnn_sim2real.launchers.base import Place
 from gnn_sim2real.launchers.shard import Shard
 from gnn_sim2real.scales import DECADES
+from gnn_sim2real.shotgun.table_argument import TableArgument, find_mixtures
 from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
 from gnn_sim2real.tables.conditions import ConditionsVaryError
+from gnn_sim2real.tables.crystal_columns import holds_crystals, is_table
+from gnn_sim2real.tables.material_column import find_temperature
 from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.preview import describe_columns
 from gnn_sim2real.tables.report import REPORT_KEYS, Comparison, DataReport, SimulatedFacts, make_report
-from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine
+from gnn_sim2real.tables.table import CleanTable, is_quarantine, name_quarantine, read_table
 
 logger = logging.getLogger(__name__)
 
@@ -140,12 +144,15 @@ def check(
     Raises:
         ValueError: If it is not clear what is to be read, or a file would be lost.
     """
-    if "property" not in settings and not _is_config(name) and _is_file(name):
+    if "property" not in settings and _is_own_file(name):
         if like or against:
             raise ValueError(f"to compare values, say of what: add `{_options_of(name)}`")
         _show_columns(name)
         return
-    typed = {*inspect.signature(find_table_reader()).parameters, *(each.name for each in fields(DataSettings))}
+    if "property" in settings and _is_own_file(name):
+        settings = settings | {"unit": _find_unit(name, settings)}
+    typed = {each.name for options in (DataSettings, TableOptions) for each in fields(options)}
+    typed |= {*inspect.signature(find_table_reader()).parameters}
     typed = typed if settings else set()  # else they are those of a YAML
     with settings_as_options(lambda each: f"--{each.replace('_', '-')}" if each in typed else None):
         console = open_console()
@@ -309,9 +316,9 @@ def _modules_of(name: str, settings: dict[str, Any]) -> list[PropertyDataModule]
         data: PropertyDataModule = parser.instantiate(data_only).data
         return [data, *data.settings.excluded]
     if _is_file(name):
-        missing = [each for each in ("property", "unit") if each not in settings]
-        if missing:
-            raise ValueError(f"choose what to read from {name} with --{' and --'.join(missing)}")
+        if "property" not in settings:
+            raise ValueError(f"choose what to read from {name} with --property")
+        settings = settings | {"unit": _find_unit(name, settings)}
         return [_make_table(name, _with_source(settings))]
     sheet, module = _sheet(name)
     own = {each: value for each, value in settings.items() if each.startswith("simulated_")}
@@ -330,14 +337,53 @@ def _with_source(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make_table(name: str, settings: dict[str, Any]) -> PropertyDataModule:
-    """The data module of a file."""
+    """The data module of a file: of pairs, blends and copolymers where its headings say so."""
+    of_mixtures = _find_mixtures(name, settings)
     try:
-        return find_table_reader()(name, **settings)
+        return find_table_reader(of_mixtures.reader)(path=name, **settings, **of_mixtures.settings)
     except TypeError as error:
         if (found := re.search(r"unexpected keyword argument '(\w+)'", str(error))) is None:
             raise
         option = found[1].replace("_", "-")
-        raise ValueError(f"there is no option `--{option}`; `gnn-sim2real data check --help` lists them") from error
+        where = "" if of_mixtures.reader == "Table" else f" for tables of {of_mixtures.text}"
+        raise ValueError(
+            f"there is no option `--{option}`{where}; `gnn-sim2real data check --help` lists them"
+        ) from error
+
+
+def _find_unit(name: str, settings: dict[str, Any]) -> str:
+    """The unit that is given, or that of the heading of the property.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if "unit" in settings:
+        return str(settings["unit"])
+    file = expand(name)
+    if not file.is_file() or not is_table(file):
+        raise ValueError(f"choose the unit of {settings['property']!r} in {name} with --unit")
+    return find_measured_column(file, settings["property"], settings.get("column")).unit
+
+
+def _find_mixtures(name: str, settings: dict[str, Any]) -> TableArgument:
+    """How a file of pairs, blends or copolymers is read; nothing to add where it is one of other materials."""
+    file, nothing = expand(name), TableArgument({}, [], "")
+    if {"material", "material_column", "attachment"} & settings.keys() or not (file.is_file() and is_table(file)):
+        return nothing
+    headings = [str(each) for each in read_table(file)]
+    if holds_crystals(file) or (found := find_mixtures(headings)) is None:
+        return nothing
+    column = find_measured_column(file, settings["property"], settings.get("column"), settings["unit"]).column
+    added = found.settings | ({} if "column" in settings else {"column": column})
+    temperature = find_temperature([each for each in headings if each != column])
+    if temperature is not None and not {"at", "where", "conditions"} & settings.keys():
+        added["temperature"] = temperature
+    return TableArgument(added, [], found.text)
+
+
+def _is_own_file(name: str) -> bool:
+    """Whether a name is that of a file or folder of the user's, and not of a YAML or of a data set."""
+    return not _is_config(name) and _is_file(name)
 
 
 def _is_config(name: str) -> bool:

@@ -15,7 +15,7 @@ class TableOptions:
 
     Args:
         property: Name of the property, e.g. density.
-        unit: Its unit in the report, e.g. g/cm3; '' if it has none.
+        unit: Its unit in the report, e.g. g/cm3; '' if it has none, and that of the heading unless given.
         column: Column with its values; the one whose heading is the name of the property unless given.
         file_unit: Unit in the file, if it is another one; a unit in the heading, as in `density [kg/m3]`, is read.
         unit_column: Column with the unit of each row, if the rows have several.

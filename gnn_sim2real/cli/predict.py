@@ -60,6 +60,8 @@ _OPTIONS = """settings that are used most
                         the table, where it is not among the words
   --data.predict_column COLUMN
                         its column of the materials, by its heading unless given
+  --data.predict_conditions '{temperature: 300}'
+                        for all of them, where FILE has no such column
   -c FILE               the YAML of the training, for models that do not know it"""
 
 COMMAND = Command(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gnn_sim2real.data.data_set import DataSet, Reader, title_of
 from gnn_sim2real.data.module import DataSettings, PartName, PropertyDataModule
-from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor
+from gnn_sim2real.data.prediction import Material, PredictionSettings, Predictor, refuse_second
 from gnn_sim2real.data.variants import Shared
 from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer
 from gnn_sim2real.featurize.identity import identity_hash
@@ -161,9 +161,13 @@ class MixturePredictor(Predictor):
 
     def read(self, path: Path) -> list[Material]:
         """Read the mixtures, in the columns of the data set."""
-        roles, units = self.reader.roles, self.reader.condition_units
+        roles, units, columns = self.reader.roles, self.reader.condition_units, self.reader.input_columns
+        frame, of_all, where = read_table(path), self.given_conditions, columns.conditions or {}
+        refuse_second(of_all, where, frame, path.name)
+        rest = {each: column for each, column in where.items() if each not in of_all}
         materials = []
-        for mixture in read_mixtures(read_table(path), self.reader.input_columns, units, bool(roles), path.name):
+        for read in read_mixtures(frame, replace(columns, conditions=rest), units, bool(roles), path.name):
+            mixture = replace(read, conditions={**read.conditions, **of_all})
             name = mixture.spell(bool(roles))
             try:
                 materials.append(Material(name, normalize(mixture, roles, tuple(units))))

@@ -23,9 +23,9 @@ from gnn_sim2real.store.isolated import warn_of_isolated
 from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.store.mixtures import AnyStore
 from gnn_sim2real.tables.cleaning import read_column
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column
-from gnn_sim2real.tables.condition_columns import Conditions, read_conditions
+from gnn_sim2real.tables.condition_columns import ConditionColumns, Conditions, read_conditions
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table, read_crystals_of
+from gnn_sim2real.tables.material_column import find_column_of_kind
 from gnn_sim2real.tables.simulated import SETTING, as_simulated, with_its_unit
 from gnn_sim2real.tables.table import Property, read_table
 from gnn_sim2real.tables.texts import to_texts
@@ -48,11 +48,14 @@ class PredictionSettings:
         predict_simulated: Table with the simulated value of each material, for a model that corrects it (policies
             `delta` and `affine`): the column of the names as in `predictions.csv`, and `simulated`, in the unit of the
             predictions. Not needed where `simulated_column` or `simulated_from` says where they are.
+        predict_conditions: Value of a condition for all of them, by name, in the unit that the model has it in (K of a
+            temperature), as in `{temperature: 300}`: for a folder of crystals, or a table without such a column.
     """
 
     predict_path: str | None = None
     predict_column: str | None = None
     predict_simulated: str | None = None
+    predict_conditions: dict[str, int | float] | None = None
 
 
 class Material(NamedTuple):
@@ -124,15 +127,37 @@ class Predictor:
         columns: Conditions | None = getattr(self.data.reader, "condition_columns", None)
         if columns is None or not columns.units:
             return found
-        lacking = [column for column, _ in columns.columns.values() if not any(column in each for each in values)]
+        lacking = [
+            (name, column)
+            for name, (column, _) in columns.columns.items()
+            if name not in self.given_conditions and not any(column in each for each in values)
+        ]
         if lacking:
+            (name, column), unit = lacking[0], columns.units[lacking[0][0]]
             raise ValueError(
-                f"{self.path} has no column {lacking[0]!r}, which the model was learned with; give a table with it and "
-                "a column `cif`, or `file` with the path of the file of each crystal"
+                f"{self.path} has no column {column!r}, which the model was learned with; say the {name} of all of "
+                f"them{f' in {unit}' if unit else ''}, as in `--data.predict_conditions '{{{name}: 300}}'`, or give a "
+                "table with it and a column `cif`, or `file` with the path of the file of each crystal"
             )
         import pandas
 
-        return at_conditions(found, pandas.DataFrame(list(values)), columns, self.path.name)
+        return at_conditions(found, pandas.DataFrame(list(values)), columns, self.path.name, self.given_conditions)
+
+    @property
+    def given_conditions(self) -> dict[str, float]:
+        """Value of each condition that all materials have, by name.
+
+        Raises:
+            ValueError: If the model was learned without such a condition, or a value cannot be one.
+        """
+        given = self.settings.predict_conditions or {}
+        known = [*getattr(self.data.reader, "condition_units", {})]
+        for name in given:
+            if name not in known:
+                raise ValueError(
+                    f"`predict_conditions` has {name!r}, but the model was learned with {', '.join(known) or 'none'}"
+                )
+        return {name: read_condition(given, name) for name in given}
 
     @property
     def read_columns(self) -> frozenset[str | None]:
@@ -170,9 +195,8 @@ class Predictor:
         if wanted is None:
             wanted = getattr(self.data.reader, "material_column", None)
             if wanted not in columns:
-                headings = MATERIAL_HEADINGS.get(self.data.featurizer.name, ("smiles",))
-                found = find_column(columns, headings, "the materials", str(self.path), "--data.predict_column")
-                wanted = found.column
+                kind = self.data.featurizer.name
+                wanted = find_column_of_kind(columns, kind, str(self.path), "--data.predict_column")
         if wanted not in columns:
             raise ValueError(
                 f"{self.path} has no column {wanted!r}, only {', '.join(columns)}; set `--data.predict_column`"
@@ -196,6 +220,7 @@ class Predictor:
     @cached_property
     def read_materials(self) -> list[Material]:
         """The materials as they were read."""
+        _ = self.given_conditions  # refused where they mean nothing
         return self.read(self.path)
 
     @property
@@ -280,7 +305,11 @@ class Predictor:
 
 
 def at_conditions(
-    found: Sequence[Material], frame: "pandas.DataFrame", columns: Conditions, source: str
+    found: Sequence[Material],
+    frame: "pandas.DataFrame",
+    columns: Conditions,
+    source: str,
+    of_all: Mapping[str, float],
 ) -> list[Material]:
     """Materials at the conditions of their rows, or the reason why one cannot be asked.
 
@@ -289,13 +318,40 @@ def at_conditions(
         frame: A table with a row for each.
         columns: Where the conditions are.
         source: Name of the file, for messages.
+        of_all: Value of the conditions that all materials have, by name.
 
     Raises:
-        ValueError: If a column is missing, or its unit is not understood.
+        ValueError: If a column is missing, or its unit is not understood, or a condition is given twice.
     """
-    given = read_conditions(frame, columns.columns, columns.units, source)
+    refuse_second(of_all, columns.columns, frame, source)
+    rest = {name: where for name, where in columns.columns.items() if name not in of_all}
+    read = read_conditions(frame, rest, columns.units, source)
+    nowhere = {name: np.full(len(found), value) for name, value in of_all.items()}
+    given = {name: (read | nowhere)[name] for name in columns.units}
     rows = [dict(zip(given, row, strict=True)) for row in np.column_stack([*given.values()]).tolist()]
     return [_at(each, conditions) for each, conditions in zip(found, rows, strict=True)]
+
+
+def refuse_second(
+    of_all: Mapping[str, float], columns: ConditionColumns, frame: "pandas.DataFrame", source: str
+) -> None:
+    """Refuse a condition that is given for all materials, and in a column as well.
+
+    Args:
+        of_all: Those for all, by name.
+        columns: Column of each.
+        frame: The table.
+        source: Name of the file, for messages.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for name in of_all:
+        if (column := columns[name][0]) in frame:
+            raise ValueError(
+                f"{source} has the {name} in the column {column!r}, and `predict_conditions` says another one; leave "
+                "out one of them"
+            )
 
 
 def _at(material: Material, conditions: dict[str, float]) -> Material:

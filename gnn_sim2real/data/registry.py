@@ -47,11 +47,13 @@ def find_sheets() -> "dict[str, tuple[DataSheet, type[PropertyDataModule]]]":
     return {sheet.name: (sheet, each) for sheet, each in sorted(sheets, key=lambda pair: pair[0].name)}
 
 
-def find_table_reader(name: Literal["Table", "PairTable"] = "Table") -> "Callable[..., PropertyDataModule]":
+def find_table_reader(
+    name: Literal["Table", "PairTable", "BlendTable"] = "Table",
+) -> "Callable[..., PropertyDataModule]":
     """What makes a data module of a user's own file: the `Table` of an installed module.
 
     Args:
-        name: Its name; another one for a table of pairs.
+        name: Its name; others for a table of pairs, or of blends and copolymers.
 
     Raises:
         ValueError: If no installed module has one.

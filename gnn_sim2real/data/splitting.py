@@ -184,6 +184,25 @@ class Splitter:
         key = ("families", self.settings.split_by, self.settings.split_column, self.settings.split_file)
         return self.data.once(key, lambda: self.kind.families(self.data, self.settings.split_column))
 
+    @property
+    def wholes(self) -> Sequence[str]:
+        """What each row of the table belongs to that is never on two sides: its family where there are families."""
+        return self.kind.wholes(self.data, self.settings.split_column)
+
+    def other_validation(self, number: int) -> Rows:
+        """Draw another validation part as the settings do, out of the rows that train or validate.
+
+        Args:
+            number: Which of them, from 1; 0 is that of the settings.
+
+        Raises:
+            ValueError: If there are not so many different ones.
+        """
+        if number == 0:
+            return self.parts.validation
+        own = self.settings
+        return self.kind.other_validation(self.data, own.split_column, self.parts, own.validation_fraction, number)
+
     @cached_property
     def test_groups(self) -> frozenset[str]:
         """Groups of the test materials."""

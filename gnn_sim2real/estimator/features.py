@@ -16,6 +16,7 @@ from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, wr
 from gnn_sim2real.graph import GraphBatch
 from gnn_sim2real.library import TrainedModel, load_model
 from gnn_sim2real.store.mixtures import store_of
+from gnn_sim2real.tables.material_column import Blend
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +77,18 @@ def kind_of(model: TrainedModel) -> Kinds:
     roles = tuple(model.featurizer.settings.get("roles", ()))
     kind: Kind = model.featurizer.name  # type: ignore[assignment]
     disorder: Disorder = model.featurizer.settings.get("disorder", "refuse")
-    return Kinds(kind, roles, units if kind == "mixture" else {}, disorder)
+    return Kinds(kind, roles, units if kind == "mixture" else {}, disorder, _blend_of(model))
+
+
+def _blend_of(model: TrainedModel) -> Blend | None:
+    """The columns of blends in the table that a model was trained on, as far as it knows them."""
+    described = model.card.get("data_settings")
+    said = described.get("init_args") if isinstance(described, dict) else None
+    if not isinstance(said, dict) or not isinstance(said.get("components"), list):
+        return None
+    components, weights = (tuple(map(str, said.get(name) or ())) for name in ("components", "weights"))
+    linkage = said.get("linkage")
+    return Blend(components, weights, linkage if isinstance(linkage, str) else None)
 
 
 def embed_readable(model: TrainedModel, contents: list[Any], layer: int = -1) -> NDArray[np.float64]:

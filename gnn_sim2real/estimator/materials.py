@@ -15,7 +15,8 @@ from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.tables.cleaning import read_column
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
-from gnn_sim2real.tables.material_column import find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.material_column import Blend, find_blend, find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.table import Property
 from gnn_sim2real.units import convert
 
@@ -40,12 +41,24 @@ class Kinds:
         roles: Role of each component of a pair; empty for pure materials.
         conditions: Unit of each condition by name.
         disorder: What becomes of disordered crystals, see `featurize.crystal_files.featurize_crystal`.
+        blend: Columns of blends in the table of the training, which another table may have as well.
     """
 
     name: str
     roles: tuple[str, ...] = ()
     conditions: dict[str, str] = field(default_factory=dict)
     disorder: Disorder = "refuse"
+    blend: Blend | None = None
+
+    def find_blend(self, headings: Sequence[str]) -> Blend | None:
+        """The columns of blends in a table: those of the training if all are there, else by their headings.
+
+        Args:
+            headings: Headings of the table.
+        """
+        if self.blend is not None and {*self.blend.columns} <= {*headings}:
+            return self.blend
+        return find_blend(headings)
 
     def require_structures(self) -> None:
         """Refuse a way to read disordered crystals where the materials are no structures.
@@ -150,8 +163,8 @@ def read_materials(
     Args:
         X: Materials in a list, a tuple, an array, a Series, or a DataFrame with a column of them: PSMILES, SMILES,
             formulas, crystals (see `featurize.crystal_files.as_crystal`), pairs of two spellings, `Mixture`, or
-            `featurize.conditions.AtConditions`. A column of temperatures is one of conditions, beside pure materials if
-            it is not the same everywhere.
+            `featurize.conditions.AtConditions`. Pairs, blends and copolymers may be in several columns. A column of
+            temperatures is one of conditions, beside pure materials if it is not the same everywhere.
         kind: What the materials are, found in an earlier X; found in this one unless given.
         wanted: What they are, if the user says it.
         column: Column of the materials in a DataFrame; found by its heading unless given.
@@ -162,7 +175,7 @@ def read_materials(
     Raises:
         ValueError: If X is not a collection of materials, a column is missing, or pairs have other roles.
     """
-    given, roles, temperature, values = _take_apart(X, column, simulated_column, like)
+    given, roles, temperature, values = _take_apart(X, column, simulated_column, like, kind)
     if not given:
         raise ValueError("X is empty; give one or more materials")
     at = [dict(each.conditions) if isinstance(each, AtConditions) else {} for each in given]
@@ -171,6 +184,8 @@ def read_materials(
     if kind is None:
         found = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
         kind = replace(found, disorder=disorder)
+        if kind.name == "mixture" and not kind.roles and hasattr(X, "columns"):
+            kind = replace(kind, blend=_find_blend([str(each) for each in X.columns], None))
         if kind.name != "mixture":
             kind = replace(kind, conditions=_find_conditions(at, temperature))
         kind.require_structures()
@@ -206,7 +221,7 @@ def _find_conditions(
 
 
 def _take_apart(
-    X: Any, column: str | None, simulated_column: str | None, like: Property | None
+    X: Any, column: str | None, simulated_column: str | None, like: Property | None, kind: Kinds | None
 ) -> tuple[list[Any], tuple[str, ...], NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """The materials, roles of pairs, temperatures [K], and simulated values, the last two None where there are none."""
     if X is None:
@@ -214,7 +229,7 @@ def _take_apart(
     if isinstance(X, str | bytes):
         raise ValueError(f"X is one text, {_shown(X)}, where a list of materials is expected; give [{_shown(X)}]")
     if hasattr(X, "columns") and hasattr(X, "iloc"):
-        return _from_frame(X, column, simulated_column, like)
+        return _from_frame(X, column, simulated_column, like, kind)
     if simulated_column is not None:
         raise ValueError(
             f"simulated_column={simulated_column!r} is a column of X, which must be a DataFrame then, got "
@@ -248,7 +263,11 @@ def _from_array(array: NDArray[Any]) -> list[Any]:
 
 
 def _from_frame(
-    frame: "pandas.DataFrame", column: str | None, simulated_column: str | None, like: Property | None
+    frame: "pandas.DataFrame",
+    column: str | None,
+    simulated_column: str | None,
+    like: Property | None,
+    kind: Kinds | None,
 ) -> tuple[list[Any], tuple[str, ...], NDArray[np.float64] | None, NDArray[np.float64] | None]:
     headings = [str(each) for each in frame.columns]
     frame = frame.set_axis(headings, axis=1)
@@ -268,10 +287,35 @@ def _from_frame(
         if pair := find_pair(others):
             pairs = [tuple(row) for row in frame[list(pair.values())].astype(object).to_numpy().tolist()]
             return pairs, tuple(pair), _temperatures(frame, others), values
+        if (blend := _find_blend(others, kind)) is not None:
+            blends = read_blends(frame, blend, "X")
+            return [*blends], (), _temperatures(frame, [each for each in others if each not in blend.columns]), values
         if len(others) == 1:  # its heading says nothing, as after a ColumnTransformer
             return frame[others[0]].tolist(), (), None, values
     found = find_material_column(frame[others], "X", column)
     return frame[found].tolist(), (), _temperatures(frame, [each for each in others if each != found]), values
+
+
+def _find_blend(headings: Sequence[str], kind: Kinds | None) -> Blend | None:
+    """The columns of blends; None where the table is one of other materials."""
+    if kind is not None:
+        return kind.find_blend(headings) if kind.name == "mixture" and not kind.roles else None
+    pure = {name for names in MATERIAL_HEADINGS.values() for name in names}
+    return None if pure & {*map(plain_heading, headings)} else find_blend(headings)
+
+
+def read_blends(frame: "pandas.DataFrame", blend: Blend, source: str) -> list[Mixture]:
+    """The blends or copolymers of a table, as written.
+
+    Args:
+        frame: The table.
+        blend: Their columns.
+        source: Name of the table, for messages.
+    """
+    columns = MixtureColumns(blend.components, blend.weights or None, None, blend.linkage)
+    found = read_mixtures(frame, columns, {}, False, source)
+    # Without shares of its own a mixture of two would be taken for a pair.
+    return [each if each.weights else replace(each, weights=(1.0,) * len(each.components)) for each in found]
 
 
 def _temperatures(frame: "pandas.DataFrame", columns: Sequence[str]) -> NDArray[np.float64] | None:
@@ -344,7 +388,9 @@ def _find_roles(pairs: Sequence[Any], mixtures: Sequence[Mixture], roles: tuple[
     units = {name: "K" if name == TEMPERATURE else "" for name in conditions}
     if is_at:
         units[TEMPERATURE] = "K"
-    if not pairs and not any(each.weights is None and len(each.components) == 2 for each in mixtures):
+    if not pairs and not any(
+        each.weights is None and each.linkage is None and len(each.components) == 2 for each in mixtures
+    ):
         return Kinds("mixture", (), units)
     first = [str(each[0]) for each in pairs if len(each) == 2] + [each.components[0] for each in mixtures]
     polymers = sum("*" in each for each in first) > len(first) / 2
@@ -372,6 +418,8 @@ def _read_one(material: Any, kind: Kinds, conditions: Mapping[str, int | float])
     if kind.name == "mixture":
         if isinstance(material, tuple | list):
             material = Mixture(tuple(map(str, material)), None, conditions)
+        elif isinstance(material, Mixture) and conditions:
+            material = replace(material, conditions={**conditions, **material.conditions})
         if not isinstance(material, Mixture):
             raise ValueError(f"it is not a pair of two spellings, but {type(material).__name__}")
         normal = normalize(material, kind.roles, tuple(kind.conditions))

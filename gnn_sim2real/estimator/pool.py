@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnn_sim2real.estimator.materials import Kinds, Materials, read_materials
+from gnn_sim2real.estimator.materials import Kinds, Materials, read_blends, read_materials
 from gnn_sim2real.featurize.crystal_files import crystal_formula
 from gnn_sim2real.files import expand
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, read_heading
+from gnn_sim2real.tables.columns import read_heading
 from gnn_sim2real.tables.crystal_columns import holds_crystals, read_crystals_of
-from gnn_sim2real.tables.material_column import find_pair
+from gnn_sim2real.tables.material_column import BLEND_HEADINGS, find_column_of_kind, find_pair
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.tables.texts import to_texts
 
@@ -152,11 +152,9 @@ def read_pool(path: str | Path, kind: Kinds, column: str | None = None, option: 
         raise ValueError(f"{file} is a folder, but this model reads materials of the kind {kind.name!r}; give a table")
     frame = read_table(file, texts=None)
     if kind.name == "mixture":
-        headings = [str(each) for each in frame]
-        pair = [*find_pair(headings).values()] or headings
-        names = [" | ".join(map(str, row)) for row in frame[pair].to_numpy().tolist()]
+        names = _name_mixtures(frame.set_axis([str(each) for each in frame], axis=1), kind, file.name)
         return Pool(kind, file, names, names, frame, "")
-    found = column or _find_column(frame, kind, file.name, option)
+    found = column or find_column_of_kind([str(each) for each in frame], kind.name, file.name, option)
     if found not in frame:
         raise ValueError(f"{file.name} has no column {found!r}, only {', '.join(map(str, frame))}")
     texts = to_texts(frame[found])
@@ -178,6 +176,21 @@ def require_pool(path: str | Path) -> Path:
     return file
 
 
-def _find_column(frame: "pandas.DataFrame", kind: Kinds, source: str, option: str) -> str:
-    headings = MATERIAL_HEADINGS.get(kind.name, ("smiles",))
-    return find_column([str(each) for each in frame], headings, "the materials", source, option).column
+def _name_mixtures(frame: "pandas.DataFrame", kind: Kinds, source: str) -> list[str]:
+    """How each mixture is written."""
+    headings = list(frame)
+    if not kind.roles:
+        blend = kind.find_blend(headings)
+        if blend is None:
+            raise ValueError(
+                f"{source} has no columns of blends: head them {BLEND_HEADINGS}; its columns are {', '.join(headings)}"
+            )
+        return [each.spell(ordered=False) for each in read_blends(frame, blend, source)]
+    pair = find_pair(headings)
+    if tuple(pair) != kind.roles:
+        wanted, found = " and ".join(kind.roles), " and ".join(pair) or "no pair"
+        raise ValueError(
+            f"{source} has {found} in its columns, where this model reads {wanted}; head the columns so, which are "
+            f"{', '.join(headings)}"
+        )
+    return [" | ".join(map(str, row)) for row in frame[[*pair.values()]].to_numpy().tolist()]

@@ -23,6 +23,7 @@ from gnn_sim2real.featurize.crystal_files import Disorder
 from gnn_sim2real.files import read_sealed, require_replaceable, write_sealed
 from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import read_heading
+from gnn_sim2real.tables.material_column import Blend
 from gnn_sim2real.tables.table import Property
 
 if TYPE_CHECKING:
@@ -550,9 +551,15 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
     if simulated_column is not None:
         settings["simulated_column"] = simulated_column
     if kind.name == "mixture":
-        settings |= {"components": {role: role for role in kind.roles}, "column": name}
-        settings |= {"temperature": "temperature"} if kind.conditions else {}
-        return {"class_path": "datamodules.PairTable", "init_args": settings}
+        settings |= {"column": name} | ({"temperature": "temperature"} if kind.conditions else {})
+        if kind.roles:
+            settings["components"] = {role: role for role in kind.roles}
+            return {"class_path": "datamodules.PairTable", "init_args": settings}
+        blend = kind.blend or Blend(("component_1", "component_2"), ("weight_1", "weight_2"))
+        settings["components"] = [*blend.components]
+        settings |= {"weights": [*blend.weights]} if blend.weights else {}
+        settings |= {} if blend.linkage is None else {"linkage": blend.linkage}
+        return {"class_path": "datamodules.BlendTable", "init_args": settings}
     settings |= {} if kind.disorder == "refuse" else {"disorder": kind.disorder}
     if kind.conditions:
         settings["conditions"] = {each: {"column": each, "unit": unit} for each, unit in kind.conditions.items()}

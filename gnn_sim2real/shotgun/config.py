@@ -13,7 +13,7 @@ from gnn_sim2real.config.options import take_option
 from gnn_sim2real.data.registry import find_datasets, find_table_reader
 from gnn_sim2real.files import expand
 from gnn_sim2real.shotgun.settings import ShotgunConfig
-from gnn_sim2real.shotgun.table_argument import read_table_argument
+from gnn_sim2real.shotgun.table_argument import Setting, read_table_argument
 from gnn_sim2real.tables.crystal_columns import holds_crystals
 from gnn_sim2real.tables.table import read_table
 
@@ -128,12 +128,12 @@ def _of_purpose(argv: Sequence[str]) -> list[str]:
 def _of_table(argv: Sequence[str]) -> list[str]:
     """Turn a table, and what is said of its columns, into the data module that reads it."""
     found = read_table_argument(argv)
-    reader = find_table_reader("PairTable" if "components" in found.settings else "Table")
+    reader = find_table_reader(found.reader)
     settings = [f"--data.init_args.{name}={_spell(value)}" for name, value in found.settings.items()]
     with_validation = any(word.startswith("--data.init_args.validation_fraction") for word in found.others)
     settings += [] if with_validation else ["--data.init_args.validation_fraction=0"]
     return [f"--data={reader.__module__}.{reader.__qualname__}", *settings, *found.others]
 
 
-def _spell(value: str | dict[str, str]) -> str:
+def _spell(value: Setting) -> str:
     return value if isinstance(value, str) else json.dumps(value)

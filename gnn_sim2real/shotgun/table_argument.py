@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gnn_sim2real.config.options import take_option
 from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.files import data_folders, expand
 from gnn_sim2real.renamed import current_property
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
-from gnn_sim2real.tables.material_column import find_kind, find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.material_column import (
+    find_blend,
+    find_kind,
+    find_material_column,
+    find_pair,
+    find_temperature,
+)
 from gnn_sim2real.tables.measured_column import find_measured_column
 from gnn_sim2real.tables.table import read_table
 from gnn_sim2real.units import check_unit
@@ -43,18 +50,30 @@ def option_of(setting: str) -> str | None:
     return next((option for option, name in _SHORT.items() if name == setting), None)
 
 
+Setting = str | dict[str, str] | list[str]
+"""A setting of a data module: a text, columns by name, or columns."""
+
+
 class TableArgument(NamedTuple):
     """A table in place of a YAML.
 
     Attributes:
-        settings: Settings of the data module that reads it; with `components` it is one of pairs.
+        settings: Settings of the data module that reads it.
         others: The other words of the command line.
         text: What was understood, in one line.
     """
 
-    settings: dict[str, str | dict[str, str]]
+    settings: dict[str, Setting]
     others: list[str]
     text: str
+
+    @property
+    def reader(self) -> Literal["Table", "PairTable", "BlendTable"]:
+        """Name of that data module: of pairs, of blends and copolymers, or of other materials."""
+        components = self.settings.get("components")
+        if components is None:
+            return "Table"
+        return "PairTable" if isinstance(components, dict) else "BlendTable"
 
 
 def read_table_argument(argv: Sequence[str]) -> TableArgument:
@@ -108,13 +127,14 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
     check_unit(found.unit)
     frame = read_table(file)
     headings = list(map(str, frame))
-    settings: dict[str, str | dict[str, str]] = {**given, **found._asdict()}
-    if "material_column" not in given and (pair := find_pair(headings)):
-        settings["components"] = pair
-        if (temperature := find_temperature(headings)) is not None:
+    settings: dict[str, Setting] = {**given, **found._asdict()}
+    if "material_column" not in given and (mixtures := find_mixtures(headings)) is not None:
+        settings |= mixtures.settings
+        at = ""
+        if (temperature := find_temperature([each for each in headings if each != found.column])) is not None:
             settings["temperature"] = temperature
-        at = f", at the temperature in {temperature!r}" if temperature else ""
-        materials = " and ".join(f"{role} in {column!r}" for role, column in pair.items()) + at
+            at = f", at the temperature in {temperature!r}"
+        materials = mixtures.text + at
     else:
         column = find_material_column(frame, file.name, given.get("material_column"))
         conditions, at = _find_conditions(frame, column, found.column)
@@ -123,3 +143,34 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
     name, unit = found.property.replace("_", " "), found.unit or "no unit"
     text = f"{file.name}: {len(frame):,} rows; {materials}; {name} in {unit} in {found.column!r}"
     return TableArgument(settings, others, text)
+
+
+class MixturesFound(NamedTuple):
+    """Mixtures in the columns of a table.
+
+    Attributes:
+        settings: Settings of the data module that reads them.
+        text: What was understood.
+    """
+
+    settings: dict[str, Setting]
+    text: str
+
+
+def find_mixtures(headings: Sequence[str]) -> MixturesFound | None:
+    """The columns of pairs, blends or copolymers of a table; None where it is one of pure materials.
+
+    Args:
+        headings: Headings of the table.
+    """
+    if pair := find_pair(headings):
+        text = " and ".join(f"{role} in {column!r}" for role, column in pair.items())
+        return MixturesFound({"components": pair}, text)
+    pure = {name for names in MATERIAL_HEADINGS.values() for name in names}
+    blend = None if pure & {*map(plain_heading, headings)} else find_blend(headings)
+    if blend is None:
+        return None
+    settings: dict[str, Setting] = {"components": [*blend.components]}
+    settings |= {"weights": [*blend.weights]} if blend.weights else {}
+    settings |= {} if blend.linkage is None else {"linkage": blend.linkage}
+    return MixturesFound(settings, f"blends or copolymers, {blend.describe()}")

@@ -10,8 +10,8 @@ import numpy as np
 
 from gnn_sim2real.featurize.identity import identity_hash
 from gnn_sim2real.files import write_json
-from gnn_sim2real.splits.parts import Parts
-from gnn_sim2real.splits.split import Drawing, Materials, Split
+from gnn_sim2real.splits.parts import Parts, Rows
+from gnn_sim2real.splits.split import SPLITS, Drawing, Materials, Split
 from gnn_sim2real.tables.table import CleanTable
 
 SPLIT_FORMAT = 1
@@ -49,6 +49,24 @@ class FileSplit(Split):
                 "the target tests them; give the target the split it had, or make the file again"
             )
         return parts
+
+    def wholes(self, materials: Materials, column: str | None) -> Sequence[str]:
+        """Those of the split that was written into the file."""
+        kind, own, _ = self._written(materials)
+        return kind.wholes(materials, own)
+
+    def other_validation(
+        self, materials: Materials, column: str | None, parts: Parts, share: float, number: int
+    ) -> Rows:
+        """Draw another validation part as the split that was written into the file does."""
+        kind, own, fraction = self._written(materials)
+        return kind.other_validation(materials, own, parts, fraction or share, number)
+
+    def _written(self, materials: Materials) -> tuple[Split, str | None, float]:
+        """The split that was written, its column, and the share that validates."""
+        _, settings = read_split(self.path, materials.table)
+        kind = SPLITS.find(settings.get("split_by", "random"))()
+        return kind, settings.get("split_column"), float(settings.get("validation_fraction", 0.0))
 
 
 def write_split(path: Path, table: CleanTable, parts: Parts, settings: dict[str, Any]) -> None:

@@ -23,7 +23,10 @@ from gnn_sim2real.splits.parts import (
     fold_length,
     number_groups,
 )
-from gnn_sim2real.splits.split import Drawing, Materials, Split
+from gnn_sim2real.splits.split import OTHER_VALIDATION, Drawing, Materials, Split
+
+_DRAWS = 1000
+"""Draws of families after which no further validation part is looked for."""
 
 FamilyOf = Callable[[str], str]
 """Family of a material's spelling."""
@@ -51,6 +54,34 @@ class FamilySplit(Split):
     def make(self, materials: Materials, families: Sequence[str] | None, drawing: Drawing) -> Parts:
         """Split the table, see `split_families`."""
         return split_families(families or [], drawing)
+
+    def wholes(self, materials: Materials, column: str | None) -> Sequence[str]:
+        """Family of each row."""
+        return self.families(materials, column)
+
+    def other_validation(
+        self, materials: Materials, column: str | None, parts: Parts, share: float, number: int
+    ) -> Rows:
+        """Draw other families.
+
+        Raises:
+            ValueError: If they give fewer different parts.
+        """
+        used = np.sort(np.concatenate([parts.train, parts.validation]))
+        _, family = number_groups(self.families(materials, column))
+        found = [frozenset(parts.validation.tolist())]
+        for number_drawn in range(_DRAWS):
+            rows = used[
+                np.isin(family[used], _validation_families(family[used], share, [OTHER_VALIDATION, number_drawn]))
+            ]
+            if 0 < len(rows) < len(used) and (part := frozenset(rows.tolist())) not in found:
+                found.append(part)
+            if len(found) > number:
+                return rows
+        raise ValueError(
+            f"{len(np.unique(family[used]))} families of training and validation give {len(found)} different "
+            f"validation parts of about {100 * share:.0f} %, with that of the settings; use at most so many"
+        )
 
 
 class ChemicalFamilySplit(FamilySplit):

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+import numpy as np
+
 from gnn_sim2real.plugins import Registry
+from gnn_sim2real.splits.folds import random_folds
 from gnn_sim2real.splits.parts import Parts, Rows
 
 if TYPE_CHECKING:
@@ -59,6 +62,9 @@ class Drawing:
     version: int = 2
 
 
+OTHER_VALIDATION = 20_260
+"""Seed of validation parts beside that of the settings."""
+
 SPLITS: "Registry[Split]" = Registry(
     "gnn_sim2real.splits", group="gnn_sim2real.splits", setting="split_by", first="random"
 )
@@ -104,6 +110,39 @@ class Split(ABC):
         Raises:
             ValueError: If there is no such split.
         """
+
+    def wholes(self, materials: Materials, column: str | None) -> Sequence[str]:
+        """What each row belongs to that is never on two sides: its group, or its family where there are families.
+
+        Args:
+            materials: What is split.
+            column: Column of `split_column`.
+        """
+        return materials.table.groups
+
+    def other_validation(
+        self, materials: Materials, column: str | None, parts: Parts, share: float, number: int
+    ) -> Rows:
+        """Draw another validation part of the same kind, out of the rows that train or validate.
+
+        Args:
+            materials: What is split.
+            column: Column of `split_column`.
+            parts: The parts, with a validation part.
+            share: Share of the used materials that validate.
+            number: Which of them, from 1.
+
+        Returns:
+            Its rows.
+
+        Raises:
+            ValueError: If there are not so many.
+        """
+        used = np.sort(np.concatenate([parts.train, parts.validation]))
+        groups = [materials.table.groups[row] for row in used.tolist()]
+        num_folds = min(max(2, round(len(used) / len(parts.validation))), len(set(groups)))
+        draw, fold = divmod(number - 1, num_folds)
+        return used[random_folds(groups, num_folds, [OTHER_VALIDATION, draw])[fold].test]
 
     def key_version(self, materials: Materials, drawing: Drawing) -> int:
         """Version of the rule that enters keys: the first one that gives the same parts.

@@ -13,7 +13,6 @@ from gnn_sim2real.estimator.features import kind_of
 from gnn_sim2real.estimator.materials import Kinds
 from gnn_sim2real.estimator.pool import Pool, read_pool, require_pool
 from gnn_sim2real.featurize.featurizer import says_no_structures
-from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.files import expand, require_replaceable, spreadsheet_text, write_atomically
 from gnn_sim2real.gaussian_process import StandardColumns
 from gnn_sim2real.launchers.base import available_cores
@@ -215,8 +214,8 @@ def find_suggestions(table: str, pool: str, settings: SuggestSettings) -> Sugges
         raise ValueError(f"all {len(values)} measured values of {table} are {values[0]:g}, of which nothing is learned")
     materials = [data.table.materials[row] for row in present.tolist()]
     groups = [data.table.groups[row] for row in present.tolist()]
-    conditions = [each.name for each in data.conditions]
-    name, model, surrogate = _choose(settings, table, data.kind, materials, conditions, values, groups)
+    asked = Kinds(data.kind, tuple(getattr(data, "roles", ())), {each.name: each.unit for each in data.conditions})
+    name, model, surrogate = _choose(settings, table, asked, materials, values, groups)
     candidates = read_pool(pool, kind_of(model), settings.pool_column, "--pool-column")
     aim = _make_aim(settings, values)
     keep = min(_MOST_KEPT, KEPT * settings.batch)
@@ -264,10 +263,10 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
     }
     argv = [table, *(word for name, value in given.items() if value is not None for word in (name, value))]
     found = read_table_argument(argv)
-    if "components" in found.settings:
+    if found.reader != "Table":
         if settings.disorder is not None:
             raise ValueError(says_no_structures(settings.disorder, "mixture"))
-        return find_table_reader("PairTable")(**found.settings)
+        return find_table_reader(found.reader)(**found.settings)
     of_disorder = {} if settings.disorder is None else {"disorder": settings.disorder}
     data = find_table_reader("Table")(**found.settings, **of_disorder)
     if data.kind not in _KINDS:
@@ -278,38 +277,37 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
 def _choose(
     settings: SuggestSettings,
     table: str,
-    kind: str,
+    asked: Kinds,
     materials: list[Any],
-    conditions: list[str],
     values: Floats,
     groups: list[str],
 ) -> tuple[str, TrainedModel, Surrogate]:
     """The model whose features are used, and what predicts from them."""
     if settings.model != AUTO:
         model = load_model(settings.model).with_disorder(settings.disorder)
-        if model.featurizer.name != kind:
+        own = kind_of(model)
+        if _what(own) != _what(asked):
+            raise ValueError(f"{settings.model} reads {_what(own)}, but {_what(asked)} were measured in {table}")
+        if list(own.conditions) != list(asked.conditions):
             raise ValueError(
-                f"{settings.model} reads materials of the kind {model.featurizer.name!r}, but {kind!r} was measured"
-            )
-        if (asked := list(kind_of(model).conditions)) != conditions:
-            raise ValueError(
-                f"{settings.model} reads {', '.join(asked) or 'no conditions'} beside the materials, but {table} has "
-                f"{', '.join(conditions) or 'none'}; give another model"
+                f"{settings.model} reads {', '.join(own.conditions) or 'no conditions'} beside the materials, but "
+                f"{table} has {', '.join(asked.conditions) or 'none'}; give another model"
             )
         known = encode(model, store_of(materials, model.featurizer))
         return settings.model, model, Surrogate(known, values, groups, settings.seed)
     library = open_library(settings.library, starter=True)
     found: list[tuple[str, Encoded]] = []
     for card in library.cards():
-        if card.featurizer.get("name") != kind:
+        if card.featurizer.get("name") != asked.name:
             continue
         model = library.load(card.key).with_disorder(settings.disorder)
-        if list(kind_of(model).conditions) != conditions or not _reads_components(model, materials[0]):
+        own = kind_of(model)
+        if list(own.conditions) != list(asked.conditions) or _what(own) != _what(asked):
             continue
         found.append((card.key, encode(model, store_of(materials, model.featurizer))))
     if not found:
-        at = f" at {', '.join(conditions)}" if conditions else ""
-        raise ValueError(f"no model of the library reads materials of the kind {kind!r}{at}; give one by `model`")
+        at = f" at {', '.join(asked.conditions)}" if asked.conditions else ""
+        raise ValueError(f"no model of the library reads {_what(asked)}{at}; give one by `model`")
     key, surrogate = Surrogate.best_of(found, values, groups, settings.seed)
     card = next(each for each in library.cards() if each.key == key)
     return (
@@ -319,9 +317,11 @@ def _choose(
     )
 
 
-def _reads_components(model: TrainedModel, material: Any) -> bool:
-    """Whether a model of mixtures is one of pairs, as the measured ones are."""
-    return not isinstance(material, Mixture) or bool(kind_of(model).roles)
+def _what(kind: Kinds) -> str:
+    """What materials of a kind are called; a model of pairs reads no blends."""
+    if kind.name == "mixture":
+        return f"pairs of {' and '.join(kind.roles)}" if kind.roles else "blends or copolymers"
+    return f"materials of the kind {kind.name!r}"
 
 
 def _make_aim(settings: SuggestSettings, values: Floats) -> Aim:

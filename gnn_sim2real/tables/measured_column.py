@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, plain_heading, read_heading
 from gnn_sim2real.tables.conditions import is_condition
+from gnn_sim2real.tables.material_column import find_blend
 from gnn_sim2real.tables.properties import plain_units, spellings_of
 from gnn_sim2real.tables.table import read_table
 
@@ -50,13 +51,13 @@ def find_measured_column(
             raise ValueError(f"{path.name} has no column {column!r}: its columns are {', '.join(columns)}")
         found = read_heading(column, unit)
     elif name is not None:
-        found = find_column(columns, spellings_of(name), f"the property {name!r}", path.name, "--column", unit)
+        found = _find_named(columns, name, unit, path.name)
     else:
         share = {
             each: pandas.to_numeric(frame[each], errors="coerce").notna().sum() / max(1, frame[each].notna().sum())
             for each in columns
         }
-        found = _only_one([each for each in columns if share[each] >= 0.5], path.name)
+        found = _only_one([each for each in columns if share[each] >= 0.5], columns, path.name)
     if not (name or found.name):
         raise ValueError(
             f"the heading {found.column!r} of {path.name} has no name in plain letters; add --property to say it"
@@ -65,10 +66,24 @@ def find_measured_column(
     return MeasuredColumn(found.column, named, _unit_of(named, found, unit, path.name))
 
 
-def _only_one(columns: Sequence[str], source: str) -> Heading:
+def _find_named(columns: Sequence[str], name: str, unit: str | None, source: str) -> Heading:
+    """The column of a property; its heading may end with a unit, as `tg_K` does."""
+    spellings = spellings_of(name)
+    if unit is None and (units := plain_units(current_property(name))):
+        unit = units[0].replace("dimensionless", "")  # of the quantity that a unit in the heading must have
+    if unit is None:  # of a property that is not known any unit will do
+        headings = [each for each in map(read_heading, columns) if each.name in map(plain_heading, spellings)]
+        if len(headings) == 1:
+            return headings[0]
+    return find_column(columns, spellings, f"the property {name!r}", source, "--column", unit)
+
+
+def _only_one(columns: Sequence[str], every: Sequence[str], source: str) -> Heading:
     """The only column of numbers that can be what was measured; one with the name of a property before others."""
     materials = {name for names in MATERIAL_HEADINGS.values() for name in names}
-    headings = [read_heading(each) for each in columns if not is_condition(each)]
+    blend = find_blend(every)
+    shares = blend.columns if blend is not None else ()
+    headings = [read_heading(each) for each in columns if not is_condition(each) and each not in shares]
     headings = [each for each in headings if each.name not in materials and each.name not in _NOT_MEASURED]
     known = [each for each in headings if plain_units(each.name)]
     found = known or headings

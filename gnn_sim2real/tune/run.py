@@ -317,6 +317,7 @@ class _Tuner:
         """Number and configuration of the best trial so far."""
         self.training = training = Training(files, options, settings.metric)
         self.space = space = training.check(space)
+        training.data.splitter.other_validation(settings.splits - 1)  # refused before the first trial, if too many
         require_loggers(training.loggers)
         given = {key: value_at(training.config, key) for key in space}
         self.outside = {key: value for key, value in given.items() if not space[key].contains(value)}

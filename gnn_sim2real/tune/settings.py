@@ -28,8 +28,9 @@ class TuneSettings:
         seed: Seed of the values that are tried.
         seeds: Each trial trains so many times, from the `seed_everything` of the YAML on, and its error is the mean: a
             network that started well is not taken for good settings. It takes so many times as long.
-        splits: Each trial trains on so many validation parts, that of the YAML and others drawn from the materials that
-            train or validate, and its error is the mean. With `seeds`, each seed on each of them.
+        splits: Each trial trains on so many validation parts, that of the YAML and others drawn likewise (by families
+            where the YAML splits by families) from the materials that train or validate, and its error is the mean.
+            With `seeds`, each seed on each of them.
     """
 
     trials: int = 50

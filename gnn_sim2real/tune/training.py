@@ -22,7 +22,6 @@ from gnn_sim2real.config.lightning_cli import Sim2RealCLI, plain, stage_config, 
 from gnn_sim2real.console import quiet_tasks
 from gnn_sim2real.data.module import DataSettings, PropertyDataModule
 from gnn_sim2real.scales import error_unit
-from gnn_sim2real.splits.folds import random_folds
 from gnn_sim2real.splits.parts import Parts
 from gnn_sim2real.study.stage import logger_settings, make_training, require_one_device
 from gnn_sim2real.tasks.base import default_optimizer
@@ -30,8 +29,6 @@ from gnn_sim2real.tasks.interrupt import interruptible
 from gnn_sim2real.tune.space import Range, Space, as_options, value_at
 
 _OPTIMIZER = "model.optimizer"
-_VALIDATION = 20_260
-"""Seed of validation parts beside that of the YAML."""
 _LIMITS = ("trainer.limit_val_batches", "trainer.overfit_batches", "trainer.fast_dev_run")
 """Settings that leave out a part of the validation materials."""
 
@@ -212,15 +209,10 @@ class Training:
         """Rows that train, and that validate: the latter are the same for all trials."""
         if split == 0:
             return data.parts.train, data.parts.validation
-        own = self.data.parts
-        used = np.sort(np.concatenate([own.train, own.validation]))
-        groups = [self.data.table.groups[row] for row in used.tolist()]
-        number = min(max(2, round(len(used) / len(own.validation))), len(set(groups)))
-        draw, fold = divmod(split - 1, number)
-        validation = used[random_folds(groups, number, [_VALIDATION, draw])[fold].test]
+        validation, wholes = self.data.splitter.other_validation(split), self.data.splitter.wholes
         both = np.sort(np.concatenate([data.parts.train, data.parts.validation]))
-        left_out = {self.data.table.groups[row] for row in validation.tolist()}
-        train = np.array([row for row in both.tolist() if data.table.groups[row] not in left_out], np.int64)
+        left_out = {wholes[row] for row in validation.tolist()}
+        train = np.array([row for row in both.tolist() if wholes[row] not in left_out], np.int64)
         if not len(train):
             raise ValueError(f"the validation part {split} of `splits` leaves no material to train on; use fewer")
         return train, validation

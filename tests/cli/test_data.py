@@ -151,7 +151,7 @@ def test_an_option_is_read_with_dashes_and_with_underscores(capfd, option):
 @pytest.mark.parametrize(
     ("argv", "values"),
     [
-        (["check", "here.csv", "--property", "density"], ["here.csv", "--unit"]),
+        (["check", "there.csv", "--property", "density"], ["there.csv", "--unit"]),
         (["check", "here.csv", "--property", "density", "--unit", "eV"], ['"density"', '"eV"', "g/cm"]),
         (["check", "here.csv", "--property", "density", "--unit"], ["`--unit`"]),
         (["check", "absent.csv"], ["absent.csv"]),
@@ -208,3 +208,55 @@ def test_a_first_look_says_how_to_go_on(headings, options, tmp_path, capfd):
     (tmp_path / "mine.csv").write_text(f"{headings}\n*CC*{numbers}\n*CCO*{numbers}\n")
     assert main(["data", "check", "mine.csv"]) == 0
     assert f"`{options}`" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("heading", "wanted", "unit"),
+    [("tg_K", "tg", "K"), ("density (kg/m3)", "density", "kg/m3"), ("stiffness_GPa", "stiffness", "GPa")],
+)
+def test_the_unit_of_a_heading_is_taken(tmp_path, capfd, heading, wanted, unit):
+    pd.DataFrame([("*CC*", 300), ("*CCO*", 400)], columns=["smiles", heading]).to_csv("own.csv", index=False)
+    assert main(["data", "check", "own.csv", "--property", wanted, "--json", "report.json"]) == 0
+    (found,) = json.loads((tmp_path / "report.json").read_text())["properties"]
+    assert (found["unit"], found["minimum"], found["maximum"]) == (unit, 300, 400)
+
+
+def test_the_other_file_is_compared_in_the_unit_of_the_heading(tmp_path, capfd):
+    pd.DataFrame([("*CC*", 1.0), ("*CCO*", 1.0)], columns=["smiles", "density (g/cm3)"]).to_csv("one.csv", index=False)
+    argv = ["data", "check", "here.csv", "--property", "density", "--lower", "0", "--against", "one.csv"]
+    assert main([*argv, "--json", "report.json"]) == 0
+    (found,) = json.loads((tmp_path / "report.json").read_text())["overlaps"][0]["comparisons"]
+    assert found["median_difference"] == pytest.approx(((950 - 1000) + (1130 - 1000)) / 2)
+
+
+@pytest.mark.parametrize("heading", ["repeat_unit", "PSMILES", "compound", "polymer_smiles"])
+def test_molecules_under_a_heading_of_something_else(tmp_path, capfd, heading):
+    rows = [("CCO", 0.8), ("c1ccccc1", 0.9), ("CC=O", 1.0)]
+    pd.DataFrame(rows, columns=[heading, "density (g/cm3)"]).to_csv("own.csv", index=False)
+    assert main(["data", "check", "own.csv", "--property", "density", "--json", "report.json"]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["num_materials"], report["num_rows_refused"]) == (3, 0)
+
+
+def test_formulas_are_no_smiles(tmp_path, capfd):
+    rows = [("Ca(OH)2", 0.8), ("CO2", 0.9), ("C2H6", 1.0)]
+    pd.DataFrame(rows, columns=["compound", "density (g/cm3)"]).to_csv("own.csv", index=False)
+    assert main(["data", "check", "own.csv", "--property", "density", "--json", "report.json"]) == 0
+    assert json.loads((tmp_path / "report.json").read_text())["num_rows_refused"] == 0
+    pd.DataFrame(rows, columns=["smiles", "density (g/cm3)"]).to_csv("own.csv", index=False)
+    assert main(["data", "check", "own.csv", "--property", "density", "--material", "composition"]) == 2
+
+
+def test_tables_of_mixtures_are_checked(tmp_path, capfd):
+    headings = ["component_1", "component_2", "weight_1", "weight_2", "T [K]", "density [g/cm3]"]
+    rows = [("*CC*", "*CCO*", 1, 1, 300, 0.9), ("*OCC*", "*CC*", 5, 5, 300, 1.1), ("*CC*", "*CCO*", 1, 3, 350, 1.0)]
+    pd.DataFrame(rows, columns=headings).to_csv("blends.csv", index=False)
+    other = [("*CC*", "*CCO*", 2, 2, 300, 1.5), ("*CC*", "CO", 1, 1, 300, 0.8)]
+    pd.DataFrame(other, columns=headings).to_csv("others.csv", index=False)
+    argv = ["data", "check", "blends.csv", "--property", "density", "--json", "report.json"]
+    assert main([*argv, "--against", "others.csv"]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["num_materials"], report["num_groups"]) == (2, 1)  # the first two rows are one blend
+    assert report["overlaps"][0]["comparisons"][0]["median_difference"] == pytest.approx(1.0 - 1.5)
+    assert main([*argv, "--overwrite", "--unit-column", "T [K]"]) == 2
+    assert "--unit-column" in capfd.readouterr().err

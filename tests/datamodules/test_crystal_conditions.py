@@ -11,7 +11,7 @@ from crystals import CESIUM_CHLORIDE, COPPER, IRON, ROCK_SALT, SILICON
 from pymatgen.core.structure import Structure
 from pymatgen.io.cif import CifWriter
 
-from datamodules import Table
+from datamodules import BlendTable, PairTable, Table
 from gnn_sim2real import TransferRegressor, nn
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.featurize import crystal_files
@@ -122,7 +122,42 @@ def test_fit_and_predict(folder, capsys):
     assert np.isnan(values[2])
     assert "no temperature" in found.iloc[2].astype(str).str.cat(sep=" ")
     assert main(["predict", str(checkpoint), "cifs", "--prediction.output", "q.csv"]) != 0
-    assert "T [degC]" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert all(each in said for each in ("T [degC]", "--data.predict_conditions '{temperature: 300}'", "in K"))
+    of_all = ["--data.predict_conditions", "{temperature: 573.15}"]
+    assert main(["predict", str(checkpoint), "cifs", "--prediction.output", "q.csv", *of_all]) == 0
+    at_once = pd.read_csv("q.csv").set_index("crystal")["ionic_conductivity [S/cm]"]
+    assert len(at_once) == len(MADE)
+    assert at_once["a.cif"] == pytest.approx(values[1], rel=1e-5)
+    for wrong, said in (("{pressure: 1}", "'pressure'"), ("{temperature: -1}", "above 0 K")):
+        of_all[1] = wrong
+        assert main(["predict", str(checkpoint), "cifs", "--prediction.output", "r.csv", *of_all]) != 0
+        assert said in capsys.readouterr().err
+    of_all[1] = "{temperature: 300}"
+    assert main(["predict", str(checkpoint), "asked.csv", "--prediction.output", "r.csv", *of_all]) != 0
+    assert "'T [degC]'" in capsys.readouterr().err  # the table says it already
+
+
+def test_conditions_of_all_are_for_every_kind_of_table(folder):
+    rows = pd.DataFrame({"smiles": ["CCO", "CCC"], "first": ["*CC*", "*CO*"], "second": ["CO", "CCO"], "v": [1, 2]})
+    rows.assign(**{"T [K]": [300, 350]}).to_csv("known.csv", index=False)
+    rows.to_csv("asked.csv", index=False)
+    wanted = {"predict_path": "asked.csv", "predict_conditions": {"temperature": 320}}
+    at = {"temperature": "T [K]"}
+    parts = {"polymer": "first", "solvent": "second"}
+    for data in (
+        Table("known.csv", "v", "", conditions=at, material_column="smiles", **wanted),
+        PairTable("known.csv", parts, "v", "v", "", conditions=at, **wanted),
+        BlendTable("known.csv", ["first", "second"], "v", "v", "", conditions=at, **wanted),
+    ):
+        assert data.predictor.store.conditions.ravel().tolist() == [320, 320]
+        with pytest.raises(ValueError, match=r"T \[K\]"):
+            _ = data.variant(predict_conditions=None).predictor.read_materials
+        with pytest.raises(ValueError, match=r"T \[K\]"):
+            _ = data.variant(predict_path="known.csv").predictor.read_materials
+    plain = Table("known.csv", "v", "", at={"T [K]": "all"}, material_column="smiles", **wanted)
+    with pytest.raises(ValueError, match="'temperature'"):
+        _ = plain.predictor.read_materials
 
 
 def test_shotgun_finds_the_temperature():

@@ -1,14 +1,18 @@
 """Explanations of pairs, blends and copolymers: the atoms of each component, which add up to the prediction."""
 
 import csv
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gnn_sim2real import load_model, nn
 from gnn_sim2real.cli.main import main
 from gnn_sim2real.explain import explain
+from gnn_sim2real.explain.run import run_explain
+from gnn_sim2real.explain.settings import ExplainSettings
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.featurize.mixture import Mixture
 from gnn_sim2real.library import TrainedModel
@@ -101,3 +105,31 @@ def test_the_command_explains_a_pair_and_a_table_of_pairs(tmp_path, monkeypatch)
     for wrong in ("*CCO* | CCO @ hot", "*CCO* | CCO", twice, unknown, nameless):
         assert main(["explain", "starter:mixture/chi", wrong, "--output", "three"]) != 0
     assert load_model("starter:mixture/chi").featurizer.settings["roles"] == ["polymer", "solvent"]
+
+
+ROWS = ["first,second,share,other,how,note", "*CC*,*CCO*,3,1,random,a", "*CCO*,,1,,,b", "*CC*,no unit,1,1,block,c"]
+HEADED = ["component_1,component_2,weight_1,weight_2,linkage,note", *ROWS[1:]]
+
+
+@pytest.mark.parametrize("is_trained_so", [False, True])
+def test_a_table_of_blends_is_explained(tmp_path, monkeypatch, is_trained_so):
+    """In the columns of the training, or in those whose headings say it."""
+    monkeypatch.chdir(tmp_path)
+    said = {"components": ["first", "second"], "weights": ["share", "other"], "linkage": "how"}
+    model = made(nn.Blend(nn.GINE(hidden_dim=8, num_layers=2), linkage=True))
+    if is_trained_so:
+        described = {"class_path": "datamodules.BlendTable", "init_args": said}
+        model = replace(model, card={"data_settings": described})
+    (tmp_path / "blends.csv").write_text("\n".join(ROWS if is_trained_so else HEADED))
+    monkeypatch.setattr("gnn_sim2real.explain.explanation.load_model", lambda _: model)
+    result = run_explain(["a model"], "blends.csv", ExplainSettings("out", evaluations=60))
+    mixtures = [Mixture(("*CC*", "*CCO*"), (0.75, 0.25), {}, 0.375), Mixture(("*CCO*",))]
+    for entry, mixture in zip(result.entries, mixtures, strict=True):
+        check(entry.after, model, mixture)
+    assert any("no unit" in each for each in result.notes)
+    frame = pd.read_csv("blends.csv")[:2]
+    same = explain(frame, model, evaluations=60)
+    assert [each.prediction for each in same] == [entry.after.prediction for entry in result.entries]
+    (tmp_path / "other.csv").write_text("smiles\n*CC*\n")
+    with pytest.raises(ValueError, match="component_1"):
+        run_explain(["a model"], "other.csv", ExplainSettings("again"))

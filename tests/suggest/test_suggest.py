@@ -284,3 +284,45 @@ def test_pairs_at_a_temperature_need_a_model_that_reads_it(pairs, tmp_path):
     pd.read_csv("measured.csv").drop(columns="T [K]").to_csv("at.csv", index=False)
     with pytest.raises(ValueError, match="temperature"):
         suggest("at.csv", "pool.csv", model="starter:mixture/chi", workers=1)
+
+
+COPOLYMERS = "starter:mixture/electron_affinity"
+
+
+@pytest.fixture
+def copolymers(tmp_path, monkeypatch):
+    """Twelve measured copolymers, and a pool of others, with a measured one in another spelling and a broken one."""
+    monkeypatch.chdir(tmp_path)
+    firsts, seconds = ["*c1ccc(*)cc1", "*c1ccc(*)s1"], ["*C=C*", "*c1ccc(*)nc1", "*C#C*", "*c1ccc(*)o1"]
+    every = [(a, b, share, 4 - share, how) for a in firsts for b in seconds for share, how in ((2, "block"), (1, 0.3))]
+    frame = pd.DataFrame(every, columns=["monomer_A", "monomer_B", "ratio A", "ratio B", "linkage"])
+    frame["electron affinity [eV]"] = np.linspace(-3, -1, len(frame))
+    frame[:12].to_csv("measured.csv", index=False)
+    again = pd.DataFrame([("*C=C*", "*c1ccc(*)cc1", 20, 20, 0.125, 0)], columns=frame.columns)  # the first row
+    broken = pd.DataFrame([("*C=C*", "no polymer", 1, 1, "random", 0)], columns=frame.columns)
+    pool = pd.concat([frame[12:], again, broken]).drop(columns="electron affinity [eV]")
+    pool.assign(price=range(len(pool))).to_csv("pool.csv", index=False)
+    return frame
+
+
+def test_copolymers_are_suggested(copolymers):
+    found = suggest("measured.csv", "pool.csv", model=COPOLYMERS, batch=20, workers=1)
+    assert sorted(found.rows) == [0, 1, 2, 3]
+    assert (found.seen.number, found.seen.refused) == (6, 1)
+    assert "no polymer" in found.seen.first_refused
+    assert found.others["monomer_A"] == [copolymers["monomer_A"][12 + row] for row in found.rows]
+    assert "linked 0.3" in found.names[found.rows.index(1)]
+    assert load_model(COPOLYMERS).network.encoder.bond is not None  # the linkage is seen
+    alike = read_pool("pool.csv", kind_of(load_model(COPOLYMERS)))
+    first = read_pool("measured.csv", kind_of(load_model(COPOLYMERS)))
+    assert alike.identity_of(4) == first.identity_of(0)
+
+
+def test_a_model_of_pairs_is_not_one_of_blends(copolymers, pairs):
+    with refused("pairs of polymer and solvent"):
+        suggest("measured.csv", "pool.csv", model=COPOLYMERS, workers=1)
+    Path("pool.csv").write_text("smiles,price\n*CC*,1\n")
+    with refused("component_1"):
+        read_pool("pool.csv", kind_of(load_model(COPOLYMERS)))
+    with refused("polymer and solvent"):
+        read_pool("pool.csv", kind_of(load_model("starter:mixture/chi")))
