@@ -1,6 +1,8 @@
 """OBELiX: measured ionic conductivities of lithium solid electrolytes, most of whose crystals are disordered."""
 
+import logging
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,16 +12,20 @@ import numpy as np
 from datamodules.registry import find_file, sheet
 from gnn_sim2real.data.crystals import CrystalDataModule, Structures
 from gnn_sim2real.data.sheet import DataSheet
+from gnn_sim2real.featurize.composition import read_formula
 from gnn_sim2real.featurize.crystal_entries import Entry, attempt
 from gnn_sim2real.featurize.crystal_files import as_crystal, crystal_formula
 from gnn_sim2real.featurize.crystal_table import CrystalTable
 from gnn_sim2real.featurize.featurizer import get_featurizer
+from gnn_sim2real.featurize.site_species import symbol_of
 from gnn_sim2real.tables.censored import Censored, read_limit
 from gnn_sim2real.tables.cleaning import clean_table
 from gnn_sim2real.tables.table import CleanTable, Property, read_table
 
 if TYPE_CHECKING:
     import pandas
+
+logger = logging.getLogger(__name__)
 
 _COLUMN, _LOG = "ionic_conductivity_S_cm", "log_ionic_conductivity"
 _TEXTS = ["id", "part", "composition", _COLUMN, "family", "doi", "cif"]
@@ -109,11 +115,33 @@ class OBELiX(CrystalDataModule):
             refused_before=reasons,
         )
         if not by_formula:
+            self._warn_of_missing_elements(table.identities)
             return self.data_set.with_structures(table)
         identity = get_featurizer("composition").identity
         formulas = {name: identity(text) for name, text in zip(names, frame["composition"], strict=True)}
         of_rows = [formulas[name] for name in table.identities]
         return replace(table, materials=of_rows, own_groups=of_rows)
+
+
+    def _warn_of_missing_elements(self, names: Sequence[str]) -> None:
+        """Say whose CIF lacks an element of what was measured, such as lithium that diffraction did not locate.
+
+        Args:
+            names: Materials whose CIF is read.
+        """
+        spelled = dict(zip(self.frame["id"], self.frame["composition"], strict=True))
+        held = {each.name: each.crystal.amounts for each in self.entries if each.crystal is not None}
+        lacking = {name: read_formula(spelled[name]).keys() - held[name].keys() for name in names}
+        found = [f"{name}: {', '.join(map(symbol_of, sorted(each)))}" for name, each in lacking.items() if each]
+        if found:
+            logger.warning(
+                "%s: %d of %d CIFs lack an element of the measured composition, and models of structures see them "
+                "without it (%s)",
+                self.title,
+                len(found),
+                len(names),
+                "; ".join(found),
+            )
 
 
 def _is_given(text: object) -> bool:

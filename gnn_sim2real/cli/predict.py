@@ -28,7 +28,8 @@ def predict(*models: str, calibration: str | None = None, others: Sequence[str] 
     for option in ("output", "overwrite"):
         if any(each.partition("=")[0] == f"--{option}" for each in others):
             raise ValueError(f"`predict` has no `--{option}`; it is `--prediction.{option}`")
-    options = list(others)
+    disorder, options = take_option(others, "--disorder")  # as `shotgun`, `embed` and `suggest` spell it
+    options += [] if disorder is None else [f"--data.disorder={disorder}"]
     if not models:
         model, rest = take_option(options, "--ckpt_path")
         knows_all = model is not None and not any(each.partition("=")[0] in ("-c", "--config") for each in rest)
@@ -62,6 +63,10 @@ _OPTIONS = """settings that are used most
                         its column of the materials, by its heading unless given
   --data.predict_conditions '{temperature: 300}'
                         for all of them, where FILE has no such column
+  --disorder {refuse,average,order}
+                        how disordered crystals are read, as an `average` or in
+                        ordered approximants (`order`); as the model was trained
+                        unless given
   -c FILE               the YAML of the training, for models that do not know it"""
 
 COMMAND = Command(

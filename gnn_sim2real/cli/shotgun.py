@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gnn_sim2real.config.command import Command
 
@@ -24,6 +24,10 @@ class TableWords:
         file_unit: Unit of the file, where it is not that of the answer: --unit K --file-unit degC.
         material_column: Column of the materials; by its heading unless given.
         simulated_column: Simulated values of the same property, for members that correct them.
+        disorder: What becomes of disordered crystals: each site is the `average` of what it holds, or in `order` they
+            are several ordered approximants; refused unless given.
+        censored: What becomes of values such as <1E-10, below a limit of detection: refused (`drop`) unless given, the
+            limit is the value (`bound`), or networks learn one side of it (`tobit`).
     """
 
     property: str | None = None
@@ -32,6 +36,8 @@ class TableWords:
     file_unit: str | None = None
     material_column: str | None = None
     simulated_column: str | None = None
+    disorder: Literal["refuse", "average", "order"] | None = None
+    censored: Literal["drop", "bound", "tobit"] | None = None
 
 
 def shotgun(*, others: Sequence[str]) -> int:

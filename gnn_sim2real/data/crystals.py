@@ -254,7 +254,7 @@ class CrystalDataSet(DataSet):
                 reasons[position] = f"unreadable crystal: {unreadable[row]}"
             elif limit is not None and num_sites[row] > limit:
                 reasons[position] = f"more than {limit} sites: {num_sites[row]}"
-        if count := sum("it is disordered: " in reason for reason in reasons.values()):
+        if count := sum(HOW_TO_READ in reason for reason in reasons.values()):
             logger.warning(
                 "%s: %d of %d crystals are disordered and refused; %s",
                 title_of(self.reader),

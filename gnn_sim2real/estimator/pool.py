@@ -63,8 +63,10 @@ class Pool:
     def _read(self, some: slice) -> Materials:
         if self.kind.name == "mixture" and self.frame is not None:
             return read_materials(self.frame.iloc[some], self.kind)
-        found = read_materials(self.contents[some], self.kind)
         known = self.reasons_of(some)
+        if known and len(known) == len(self.names[some]):  # nothing is left that shows what it is
+            return Materials(self.kind, self.contents[some], self.names[some], [""] * len(known), known)
+        found = read_materials(self.contents[some], self.kind)
         reasons = {row: known.get(row, reason) for row, reason in found.reasons.items()}
         return Materials(self.kind, found.contents, self.names[some], found.identities, reasons)
 

@@ -42,7 +42,8 @@ _MAX_CUBES = 1e7
 _PERIODIC = np.ones(3, np.int64)
 
 HOW_TO_READ = (
-    "set `disorder: average` (each site is the mean of what it holds) or `disorder: order` (ordered approximants)"
+    "set `disorder: average` (each site is the mean of what it holds) or `disorder: order` (ordered approximants), or "
+    "add `--disorder average` to a command without a YAML"
 )
 """What a user can do about disordered crystals."""
 

@@ -36,6 +36,8 @@ _SHORT = {
     "--simulated-column": "simulated_column",
     "--transform": "transform",
     "--where": "where",
+    "--disorder": "disorder",
+    "--censored": "censored",
 }
 
 _KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gnn_sim2real.featurize.crystal import HOW_TO_READ
 from gnn_sim2real.featurize.crystal_files import is_crystal_path
 from gnn_sim2real.featurize.crystal_table import CELL_COLUMNS
 from gnn_sim2real.files import expand
+from gnn_sim2real.tables.censored import read_limit
 from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, read_heading
 from gnn_sim2real.tables.crystal_columns import (
     NAME_HEADINGS,
@@ -48,10 +50,14 @@ def describe_columns(name: str) -> list[str]:
 def _describe_crystals(path: Path) -> list[str]:
     import pandas
 
-    entries = read_crystals_of(path)
+    entries = read_crystals_of(path, disordered=True)
     unread = [entry for entry in entries if entry.crystal is None]
     lines = [f"{path.name}: {len(entries):,} crystals, {len(unread):,} of them unreadable"]
     lines += [f"  {entry.reason}" for entry in unread[:5]]
+    partial = [entry.name for entry in entries if entry.crystal is not None and not entry.crystal.is_ordered]
+    if partial:
+        listed = ", ".join(partial[:5]) + (" ..." if len(partial) > 5 else "")
+        lines.append(f"  disordered, and refused unless asked for: {len(partial):,} ({listed}); {HOW_TO_READ}")
     values = pandas.DataFrame([dict(entry.values) for entry in entries])
     if path.is_dir():
         names = [entry.name for entry in entries]
@@ -98,7 +104,9 @@ def _describe(frame: "pandas.DataFrame") -> list[str]:
         elif len(finite) and len(finite) >= len(cells) / 2:
             low, middle, high = np.quantile(finite, [0, 0.5, 1])
             unit = "no unit in the heading" if heading.unit is None else heading.unit or "dimensionless"
-            other = f", {len(cells) - len(finite):,} not numbers" if len(finite) < len(cells) else ""
+            limits = sum(read_limit(cell)[1] != 0 for cell in cells)
+            others = {"limits of detection such as <1": limits, "not numbers": len(cells) - len(finite) - limits}
+            other = "".join(f", {count:,} {what}" for what, count in others.items() if count)
             lines.append(
                 f"  {column}: {len(finite):,} numbers from {low:.6g} to {high:.6g}, median {middle:.6g}, {unit}{other}"
             )

@@ -147,6 +147,12 @@ def test_disordered_crystals_of_files_are_refused_or_read_as_asked(tmp_path):
     (refused,), (read,) = read_crystals_of(path), read_crystals_of(path, disordered=True)
     assert refused.crystal is None
     assert not read.crystal.is_ordered
+    first, disordered, *_ = describe_columns(str(path))
+    assert re.search(r"\b1 crystals\b.*\b0\b", first)
+    assert re.search(r"\b1 \(.*half.cif\).*average.*order", disordered)
+    understood = read_table_argument([str(path), "--disorder", "average", "--censored=tobit", "--minutes", "2"])
+    assert (understood.settings["disorder"], understood.settings["censored"]) == ("average", "tobit")
+    assert understood.others == ["--minutes", "2"]
 
 
 def test_a_folder_says_what_of_it_is_not_read(tmp_path, caplog):

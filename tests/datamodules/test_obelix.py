@@ -1,5 +1,6 @@
 """OBELiX as it comes with the package: its rows, its official split, its limits of detection."""
 
+import gemmi
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from datamodules import OBELiX
 from datamodules.open_data import OPEN_TABLES
 from gnn_sim2real.cli.main import main
+from gnn_sim2real.featurize.composition import read_formula
 
 OFFICIAL = {"split_by": "official", "split_column": "part", "validation_fraction": 0}
 
@@ -34,7 +36,7 @@ def test_all_rows_by_composition_in_the_official_split(nowhere):
     assert len(data.store) == 599
 
 
-def test_the_crystals_that_can_be_read(nowhere):
+def test_the_crystals_that_can_be_read(nowhere, caplog):
     data = OBELiX(disorder="average", **OFFICIAL)
     assert len(data.table.identities) == 317
     assert [len(rows) for rows in (data.parts.train, data.parts.test)] == [250, 67]
@@ -42,6 +44,35 @@ def test_the_crystals_that_can_be_read(nowhere):
     reasons = data.table.quarantine["reason"]
     assert reasons.str.startswith("no structure").sum() == 278
     assert reasons.str.startswith("unreadable crystal").sum() == 4
+    (told,) = [each.getMessage() for each in caplog.records if "lack an element" in each.getMessage()]
+    assert "8 of 317 CIFs" in told
+    assert told.count(": Li") == 7
+    assert "hx7: H" in told
+
+
+def test_disordered_crystals_have_the_formula_of_their_file(nowhere):
+    """Amounts in the cell, from sites, symmetry and occupancies, against formula and Z as gemmi finds them."""
+    data = OBELiX(disorder="average", **OFFICIAL)
+    texts = dict(zip(data.frame["id"], data.frame["cif"], strict=True))
+    disordered = [each for each in data.entries if each.crystal is not None and not each.crystal.is_ordered]
+    assert len(disordered) == 245
+    worst = 0.0
+    for each in disordered:
+        block = gemmi.cif.read_string(texts[each.name]).sole_block()
+        told = read_formula(gemmi.cif.as_string(block.find_value("_chemical_formula_sum")).replace(" ", ""))
+        units = float(block.find_value("_cell_formula_units_Z"))
+        wanted = {number: amount for number, amount in told.items() if amount}
+        total = sum(each.crystal.amounts.values())
+        assert each.crystal.amounts.keys() == wanted.keys()
+        # pymatgen writes the formula of the cell as that of a unit as well
+        factors = [factor for factor in (1.0, units) if abs(factor * sum(wanted.values()) / total - 1) < 0.02]
+        assert factors, each.name
+        share = min(
+            max(abs(each.crystal.amounts[number] - factor * amount) / total for number, amount in wanted.items())
+            for factor in factors
+        )
+        worst = max(worst, share)
+    assert worst < 0.01
 
 
 def test_limits_may_be_left_out_and_conductivities_must_be_positive(nowhere, tmp_path):

@@ -105,13 +105,33 @@ def test_features_predictions_and_explanations_of_disordered_crystals():
     np.testing.assert_array_equal(average.predict([ordered]).values, model.predict([ordered]).values)
 
 
-def test_a_table_of_features_of_disordered_crystals(tmp_path):
+def test_a_table_of_features_of_disordered_crystals(tmp_path, capsys):
     save_model(tiny_crystal_model(), tmp_path / "model")
     disordered_salts(1)[0].to(str(tmp_path / "salt.cif"), fmt="cif")
     asked = ["embed", str(tmp_path / "model"), str(tmp_path / "salt.cif"), "--output", str(tmp_path / "out.csv")]
-    assert main(asked) != 0
+    assert main(asked) == 2
+    assert "--disorder average" in capsys.readouterr().err
     assert main([*asked, "--disorder", "average"]) == 0
     assert np.isfinite(pd.read_csv(tmp_path / "out.csv")["feature_0"]).all()
+
+
+@pytest.mark.parametrize("command", ["embed", "explain"])
+def test_a_file_of_which_nothing_can_be_read_names_the_site(tmp_path, capsys, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    save_model(tiny_crystal_model(), tmp_path / "model")
+    disordered_salts(1)[0].to(str(tmp_path / "salt.cif"), fmt="cif")
+    text = (tmp_path / "salt.cif").read_text()
+    label = next(line.split()[1] for line in text.splitlines() if line.split()[:1] == ["Na"])
+    (tmp_path / "salt.cif").write_text("\n".join(_with_occupancy(line, "1.2") for line in text.splitlines()))
+    assert main([command, "model", "salt.cif", "--disorder", "average"]) == 2
+    told = capsys.readouterr().err
+    assert f"site {label} " in told
+    assert "1.2" in told
+
+
+def _with_occupancy(line, share):
+    words = line.split()
+    return " ".join([*words[:-1], share]) if words[:1] == ["Na"] and len(words) > 5 else line
 
 
 def test_a_crystal_without_a_graph_has_a_reason_and_the_others_are_answered(tmp_path, capsys):

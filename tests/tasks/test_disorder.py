@@ -148,7 +148,7 @@ def test_a_model_of_the_library_on_measured_disordered_crystals(tmp_path, monkey
     frame = pd.read_parquet(OPEN_TABLES["obelix"].file).dropna(subset="cif").head(6)
     for name, text in zip(frame["id"], frame["cif"], strict=True):
         (folder / f"{name}.cif").write_text(text)
-    assert main(["predict", SOURCE, str(folder), "--data.disorder", "average"]) == 0
+    assert main(["predict", SOURCE, str(folder), "--disorder", "average"]) == 0
     assert "sites that are disordered in 4" in caplog.text
     predicted = pd.read_csv("predictions.csv")
     assert predicted.iloc[:, 1].notna().sum() == 6
