@@ -166,7 +166,7 @@ def law_fit(folder: Path, rows: int) -> Callable[[], object]:
 
 def ranking(folder: Path, rows: int) -> Callable[[], object]:
     """The rows are models."""
-    from ranking import ModelLibrary, RankingSettings, Target, make_library, measure, memory  # noqa: F401
+    from ranking import ModelLibrary, RankingSettings, Target, make_library, measure
 
     from datamodules import DemoSimulated
 
