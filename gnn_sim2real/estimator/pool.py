@@ -178,7 +178,7 @@ def require_pool(path: str | Path) -> Path:
 
 def _name_mixtures(frame: "pandas.DataFrame", kind: Kinds, source: str) -> list[str]:
     """How each mixture is written."""
-    headings = list(frame)
+    headings = [str(each) for each in frame]
     if not kind.roles:
         blend = kind.find_blend(headings)
         if blend is None:
