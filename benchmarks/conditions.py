@@ -33,7 +33,7 @@ from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.metrics import interval_of_mean
 from gnn_sim2real.scales import to_scale
 
-SPLITS, TEMPERATURES, EPOCHS, MOST, RATE = 5, 5, 60, 250, 3e-3
+SPLITS, TEMPERATURES, EPOCHS, MOST, RATE = 5, 5, 60, 250, 1e-2
 DEVELOPMENT = 0.2
 """Share of the molecules on which the learning rate was chosen; they train, and are never tested."""
 LARGEST = 5000.0
