@@ -122,7 +122,6 @@ class OBELiX(CrystalDataModule):
         of_rows = [formulas[name] for name in table.identities]
         return replace(table, materials=of_rows, own_groups=of_rows)
 
-
     def _warn_of_missing_elements(self, names: Sequence[str]) -> None:
         """Say whose CIF lacks an element of what was measured, such as lithium that diffraction did not locate.
 
