@@ -52,6 +52,9 @@ say "what there is"
 "$sim" configs list > configs.txt && says configs.txt polymer/density_open/quick.yaml
 "$sim" data list > data.txt && says data.txt qm9
 "$sim" reproduce list > reproduce.txt && says reproduce.txt "in the package"
+"$sim" configs copy polymer/density_open my-study > /dev/null && holds my-study/density_open/quick.yaml
+if "$sim" study run -c configs:polymer/density_open/quik.yaml > typo.log 2>&1; then fail "ran a YAML that is not there"; fi
+says typo.log density_open/quick.yaml
 
 say "a project of each kind"
 small="--axes.source_size=[0,all] --axes.seed=[0] --axes.split=[0]"  # a corner of its grid
@@ -90,6 +93,21 @@ says answer/predictions.csv "^.*,001,"
   --prediction.output one.csv > one.log 2>&1 && holds one.csv
 "$sim" shotgun -c answer/settings.yaml --output again > again.log 2>&1 || { cat again.log; fail "settings.yaml"; }
 cmp answer/predictions.csv again/predictions.csv || fail "settings.yaml gives something else"
+
+say "the starter library on one material, and on a crystal with shared sites"
+"$sim" predict starter:polymer/density '*CC(*)c1ccccc1' > styrene.log && says styrene.log "simulated (RadonPy"
+says styrene.log "below measurement"
+"$sim" predict starter:composition/density NaCl > salt.log && says salt.log "g/cm3"
+"$bin/python" - <<'PY'
+from pymatgen.core import Lattice, Structure
+salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(6.0), [{"Na": 0.5, "K": 0.5}, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+salt.to("shared.cif", fmt="cif")
+PY
+if "$sim" predict starter:crystal/formation_energy shared.cif > refused.log 2>&1; then fail "read a disordered crystal"; fi
+says refused.log "--disorder average"
+"$sim" predict starter:crystal/formation_energy shared.cif --disorder average --prediction.output shared.csv > shared.log 2>&1
+holds shared.csv
+says shared.log "never saw"
 
 say "a table compared with the one behind a published result"
 "$bin/python" - <<'PY'

@@ -49,7 +49,8 @@ from gnn_sim2real.shotgun.scores import Score, ScoreCache
 from gnn_sim2real.shotgun.settings import RankingSettings, TuningSettings
 from gnn_sim2real.shotgun.target import Target, first_places
 from gnn_sim2real.splits.parts import Rows
-from gnn_sim2real.store.vocabulary import find_unseen, find_vocabulary
+from gnn_sim2real.store.mixtures import AnyStore
+from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen, find_vocabulary
 
 COVERAGE = 0.9
 """Nominal coverage of the intervals."""
@@ -97,15 +98,17 @@ class Outside:
     Attributes:
         distances: Distance of each row, see `find_distances`, (num_rows,); above 1 is outside of the range.
         unseen: Whether a row has an element that was never measured, (num_rows,).
+        disordered: Whether a row is disordered, of known elements, and no measured one is disordered, (num_rows,).
     """
 
     distances: Floats
     unseen: NDArray[np.bool_]
+    disordered: NDArray[np.bool_]
 
     @property
     def wider(self) -> Floats:
         """How many times as wide the interval of each row is as within the range, (num_rows,)."""
-        return widening(self.distances, self.unseen)
+        return widening(self.distances, self.unseen | self.disordered)
 
 
 @dataclass(frozen=True, eq=False)
@@ -388,14 +391,33 @@ def fold_groups(target: Target, ranking: RankingSettings) -> list[str]:
     return [str(place) for place in np.searchsorted(ends, target.values).tolist()]
 
 
-def measured_elements(target: Target, train: Rows) -> dict[str, list[str]]:
-    """The elements of measured rows.
+MEASURED = ("elements", "sites")
+"""What of a vocabulary is compared with that of the measured rows."""
+
+
+def find_measured(target: Target, train: Rows) -> dict[str, list[str]]:
+    """The elements of measured rows, and whether sites of some are disordered.
 
     Args:
         target: The target.
         train: The measured rows.
     """
-    return {"elements": find_vocabulary(target.own_store, train)["elements"]}
+    return {name: seen for name, seen in find_vocabulary(target.own_store, train).items() if name in MEASURED}
+
+
+def find_new(
+    store: AnyStore, measured: Vocabulary, rows: Rows | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Rows with an element that was never measured, and others that are disordered where no measured one is.
+
+    Args:
+        store: The graphs.
+        measured: From `find_measured`.
+        rows: Rows of the store; all unless given.
+    """
+    any_new = find_unseen(store, measured, rows).rows
+    elements = find_unseen(store, {**measured, "sites": ("disordered",)}, rows).rows
+    return elements, any_new & ~elements
 
 
 def find_left_out_outside(target: Target, table: Floats, folds: Sequence[Rows]) -> Outside:
@@ -406,11 +428,12 @@ def find_left_out_outside(target: Target, table: Floats, folds: Sequence[Rows]) 
         table: Descriptors, (num_materials, num_columns).
         folds: Positions in the training rows of each fold.
     """
-    distances, unseen = np.empty(len(target.train)), np.empty(len(target.train), np.bool_)
+    number = len(target.train)
+    distances, unseen, disordered = np.empty(number), np.empty(number, np.bool_), np.empty(number, np.bool_)
     for fold in folds:
         found = find_outside(target, table, np.delete(target.train, fold), target.train[fold])
-        distances[fold], unseen[fold] = found.distances, found.unseen
-    return Outside(distances, unseen)
+        distances[fold], unseen[fold], disordered[fold] = found.distances, found.unseen, found.disordered
+    return Outside(distances, unseen, disordered)
 
 
 def find_outside(target: Target, table: Floats, train: Rows, asked: Rows) -> Outside:
@@ -422,8 +445,8 @@ def find_outside(target: Target, table: Floats, train: Rows, asked: Rows) -> Out
         train: The measured rows.
         asked: Rows asked.
     """
-    unseen = find_unseen(target.own_store, measured_elements(target, train), asked).rows
-    return Outside(find_distances(table, train, asked, target.num_own_conditions), unseen)
+    new = find_new(target.own_store, find_measured(target, train), asked)
+    return Outside(find_distances(table, train, asked, target.num_own_conditions), *new)
 
 
 def widening(distances: Floats, unseen: NDArray[np.bool_]) -> Floats:

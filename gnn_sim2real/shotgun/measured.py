@@ -70,7 +70,9 @@ def predict_beside(answer: Answer) -> Beside:
     half = np.concatenate([left_out, answer.half_widths])
     known, asked = answer.left_out_outside, answer.outside
     outside = Outside(
-        *(np.concatenate([getattr(known, name)[first], getattr(asked, name)]) for name in ("distances", "unseen"))
+        np.concatenate([known.distances[first], asked.distances]),
+        np.concatenate([known.unseen[first], asked.unseen]),
+        np.concatenate([known.disordered[first], asked.disordered]),
     )
     lacking = np.zeros(len(middle), np.bool_) if target.simulated is None else np.isnan(target.simulated)
     rows = np.concatenate([target.train[first], target.test])

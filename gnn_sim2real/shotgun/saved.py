@@ -28,7 +28,7 @@ from gnn_sim2real.library import ModelLibrary, TrainedModel, load_model, save_mo
 from gnn_sim2real.linear import Floats
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.shotgun.answer import Answer, Outside, find_distances, measured_elements
+from gnn_sim2real.shotgun.answer import MEASURED, Answer, Outside, find_distances, find_measured, find_new
 from gnn_sim2real.shotgun.display import draw_left_out
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.foundation import FoundationBlock, as_wide_as, load_blocks
@@ -50,7 +50,7 @@ from gnn_sim2real.shotgun.networks import Network
 from gnn_sim2real.shotgun.target import Target, first_places, to_scale
 from gnn_sim2real.shown import Display, Shown
 from gnn_sim2real.splits.parts import Rows
-from gnn_sim2real.store.vocabulary import find_unseen
+from gnn_sim2real.store.vocabulary import Vocabulary
 from gnn_sim2real.tables.table import Property
 
 ENSEMBLE_FILE, TRAINING_FILE = "ensemble.json", "training.npz"
@@ -115,7 +115,7 @@ class SavedEnsemble(Shown):
         weights: Weight of each member by name.
         networks: The members that are networks, by name.
         columns: Columns of the library's predictions.
-        elements: Elements of the measured materials.
+        measured: Elements of the measured materials, and whether sites of some are disordered.
         intervals: How wide intervals are.
         values: Measured values on the scale of the members, (num_train,).
         tables: Tables of the measured materials.
@@ -139,7 +139,7 @@ class SavedEnsemble(Shown):
     weights: Mapping[str, float]
     networks: Mapping[str, TrainedModel]
     columns: Sequence[Column]
-    elements: Mapping[str, list[str]]
+    measured: Vocabulary
     intervals: Intervals
     values: Floats
     tables: Tables
@@ -206,8 +206,8 @@ class SavedEnsemble(Shown):
         predictions = self._predict_each(target, values, tables, () if fallback is None else fallback.weights)
         table = np.column_stack(list(predictions.values()))
         deviation = Deviation(values, tables[PHYSICAL]).fit_predict(train, asked)
-        unseen = find_unseen(target.own_store, self.elements).rows
-        outside = Outside(find_distances(tables[PHYSICAL], self.first, asked, target.num_own_conditions), unseen)
+        new = find_new(target.own_store, self.measured)
+        outside = Outside(find_distances(tables[PHYSICAL], self.first, asked, target.num_own_conditions), *new)
         other = 1.0
         if coverage is not None and coverage != self.intervals.coverage:
             own = self.intervals.factor
@@ -278,9 +278,12 @@ def describe_outside(outside: Outside, lacking: NDArray[np.bool_]) -> list[str]:
         lacking: Whether a simulated value is missing, (num_materials,).
     """
     notes = []
-    rows = zip(outside.distances.tolist(), outside.unseen.tolist(), lacking.tolist(), strict=True)
-    for distance, new, none in rows:
+    rows = zip(
+        outside.distances.tolist(), outside.unseen.tolist(), outside.disordered.tolist(), lacking.tolist(), strict=True
+    )
+    for distance, new, disordered, none in rows:
         reasons = ["an element that was never measured"] if new else []
+        reasons += ["it is disordered, and no measured crystal is"] if disordered else []
         reasons += [f"{distance:.1f} times as far from the measured materials as these are"] if distance > 1 else []
         reasons += ["no simulated value"] if none else []
         notes.append("; ".join(reasons))
@@ -350,7 +353,7 @@ def _write_files(answer: Answer, folder: Path, library: ModelLibrary, described:
         "foundation": [
             each.setting for each in answer.blocks if isinstance(each, FoundationBlock) and each.name in tables
         ],
-        "elements": measured_elements(target, target.train)["elements"],
+        **find_measured(target, target.train),
         "intervals": _describe_intervals(answer.intervals),
         "hashes": {TRAINING_FILE: hashlib.sha256(content.getvalue()).hexdigest()},
         "fitted_by": {name: importlib.metadata.version(name) for name in _FITTED_BY},
@@ -421,7 +424,7 @@ def load_ensemble(folder: Path, blocks: Sequence[Block] = ()) -> SavedEnsemble:
                 Column(each["source"], current_property(each["property_name"]), tuple(each["models"]))
                 for each in content["columns"]
             ],
-            elements={"elements": content["elements"]},
+            measured={name: content[name] for name in MEASURED if name in content},
             intervals=_read_intervals(content["intervals"]),
             values=arrays["values"],
             tables=tables,

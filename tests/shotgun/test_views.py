@@ -1,5 +1,7 @@
 """Models of one kind of material asked about another: molecules, polymers, mixtures, crystals with other neighbors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,17 +10,20 @@ from crystals import PEROVSKITE, ROCK_SALT, random_crystal
 from tiny import CHAINS, TinyPolymers, density
 
 from gnn_sim2real.data.mixtures import MixtureDataModule
+from gnn_sim2real.featurize.crystal import Crystal
 from gnn_sim2real.featurize.featurizer import get_featurizer
 from gnn_sim2real.library import TrainedModel
 from gnn_sim2real.nn import CGCNN, DMPNN, GINE, Blend, FingerprintMLP, Pair, PropertyModel, Roost
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.model import PropertySpec
-from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING, find_left_out_outside
+from gnn_sim2real.shotgun.answer import UNSEEN_WIDENING, Outside, find_left_out_outside, find_measured, find_new
 from gnn_sim2real.shotgun.features import Skipped, features_of
 from gnn_sim2real.shotgun.finetune import predict
 from gnn_sim2real.shotgun.probe import PREDICTION, Probe
+from gnn_sim2real.shotgun.saved import describe_outside
 from gnn_sim2real.shotgun.start import make_start
 from gnn_sim2real.shotgun.target import Target, select_rows
+from gnn_sim2real.store.vocabulary import find_vocabulary
 from gnn_sim2real.tables.mixture_columns import MixtureColumns
 from gnn_sim2real.tables.table import CleanTable, Property
 
@@ -176,6 +181,25 @@ def test_too_few_measurements_or_no_logarithm():
         Target.of_data(TinyPolymers(materials=CHAINS[:3]))
     with pytest.raises(ValueError, match=r"`log: true`.* above zero"):
         Target.of_data(TinyPolymers({("x", "K"): [float(n) for n in range(len(CHAINS))]}), log=True)
+
+
+def test_a_disordered_crystal_is_new_only_where_no_measured_one_is_disordered(crystals):
+    ordered, others = crystals.table.materials[:2], crystals.table.materials[2:]
+    halves = [
+        Crystal.of_sites(one.lattice, [{n: 0.5} for n in one.atomic_number.tolist()], one.fractional) for one in others
+    ]
+    table = replace(crystals.table, materials=[*ordered, *halves])
+    target = Target(table, get_featurizer("crystal", disorder="average"), [], crystals.train, crystals.train[:0])
+    asked = np.array([9])
+    for train, disordered in ((np.arange(9), False), (np.arange(2), True)):
+        measured = find_measured(target, train)
+        assert find_new(target.own_store, {**measured, "elements": []}, asked)[0].all()
+        measured |= {"elements": find_vocabulary(target.own_store)["elements"]}
+        new = find_new(target.own_store, measured, asked)
+        assert [each.tolist() for each in new] == [[False], [disordered]]
+        outside = Outside(np.zeros(1), *new)
+        assert ("disordered" in describe_outside(outside, np.zeros(1, np.bool_))[0]) == disordered
+        assert outside.wider.tolist() == [UNSEEN_WIDENING if disordered else 1.0]
 
 
 def test_disordered_crystals_are_read_as_the_target_has_them(crystals):
