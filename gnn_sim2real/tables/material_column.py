@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, plain_heading, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, as_written, find_column, plain_heading, read_heading
 
 if TYPE_CHECKING:
     import pandas
@@ -36,9 +36,10 @@ def find_material_column(frame: "pandas.DataFrame", source: str, column: str | N
     if column is None:
         names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
         return find_column(list(map(str, frame)), names, "the materials", source, "material_column").column
-    if column not in frame:
+    found = as_written(column, map(str, frame))
+    if found is None:
         raise ValueError(f"{source} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
-    return column
+    return found
 
 
 def find_kind(frame: "pandas.DataFrame", column: str) -> SpelledKind:
