@@ -41,9 +41,9 @@ POLICIES = {
 """Policy of today by its name in an earlier version."""
 
 PROPERTIES = {
-    "glass_transition": ("tg", "t_g", "glass_transition_temperature"),
-    "melting_point": ("tm", "t_m", "melting_temperature"),
-    "boiling_point": ("tb", "t_b", "boiling_temperature"),
+    "glass_transition": ("tg", "t_g", "glass_transition_temperature", "glass_transition_temp"),
+    "melting_point": ("tm", "t_m", "melting_temperature", "melting_temp"),
+    "boiling_point": ("tb", "t_b", "boiling_temperature", "boiling_temp"),
     "band_gap": ("gap", "bandgap"),
     "Cp": ("cp",),
     "Cv": ("cv",),

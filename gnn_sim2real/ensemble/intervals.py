@@ -50,6 +50,7 @@ class Intervals:
         num_rows: Number of rows that this was learned from.
         widest_from: Scale beyond which an interval is one of the widest third; None for no such third.
         widest_times: How many times as large the factor is there, at least 1.
+        is_spread_telling: Whether the scale has the spread of the members in it, see `make_scale`.
     """
 
     coverage: float
@@ -58,6 +59,7 @@ class Intervals:
     num_rows: int
     widest_from: float | None = None
     widest_times: float = 1.0
+    is_spread_telling: bool = True
 
     def used(self, scale: Floats) -> Floats:
         """The scale that the factor multiplies, (num_rows,): not below the least, and larger in the widest third.
@@ -128,7 +130,7 @@ def quantiles_of_others(scores: Floats, coverage: float, groups: NDArray[np.int6
     return np.where(np.isfinite(found), found, conformal_quantile(scores, coverage))
 
 
-def make_scale(num_train: int, spread: Floats, deviation: Floats | None = None) -> Floats:
+def make_scale(num_train: int, spread: Floats, deviation: Floats | None = None, *, is_telling: bool = True) -> Floats:
     """Scale of each row, (num_rows,), of training rows and new ones alike.
 
     It is the square root of the spread of the members times the standard deviation by a Gaussian process, each of which
@@ -140,9 +142,12 @@ def make_scale(num_train: int, spread: Floats, deviation: Floats | None = None) 
         num_train: Number of training rows; with fewer than `SPREAD_ROWS` the spread is not used.
         spread: Spread of the members of an ensemble, (num_rows,).
         deviation: Standard deviation by a Gaussian process, (num_rows,); without one, a constant takes its place.
+        is_telling: Whether the spread says something of a row. That between one member and a constant does not: it is
+            least where the prediction is near the constant, and as large as the weight of the constant, which is
+            another one without a fold.
     """
     known = np.ones(len(spread)) if deviation is None else deviation
-    return known if num_train < SPREAD_ROWS else np.sqrt(spread * known)
+    return known if num_train < SPREAD_ROWS or not is_telling else np.sqrt(spread * known)
 
 
 def interval_scores(errors: Floats, half_widths: Floats, coverage: float = 0.9) -> Floats:

@@ -119,7 +119,7 @@ class Contribution:
 
     Attributes:
         name: Its name.
-        error: Mean absolute error on rows that it was not trained on; None if it was left out.
+        error: Mean absolute error on rows that it was not trained on, each once; None if it was left out.
         weight: Its weight.
         outer_weights: Its weight without each outer fold: how sure the weight is.
         num_trainings: Number of its trainings.
@@ -247,7 +247,7 @@ def _assemble(
         contributions.append(
             Contribution(
                 name=trainings.member.name,
-                error=None if predicted is None else float(np.nanmean(np.abs(predicted.inner - values))),
+                error=None if predicted is None else float(np.nanmean(np.abs(predicted.inner - values)[once])),
                 weight=weight,
                 outer_weights=tuple(float(each.weights[number]) for each in outer),
                 num_trainings=len(trainings.seconds),

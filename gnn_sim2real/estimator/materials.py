@@ -14,7 +14,7 @@ from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, says_n
 from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.tables.cleaning import read_column
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading, with_unit
 from gnn_sim2real.tables.material_column import Blend, find_blend, find_material_column, find_pair, find_temperature
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.table import Property
@@ -29,6 +29,8 @@ Kind = Literal["auto", "repeat_unit", "molecule", "composition", "crystal", "mix
 _STRUCTURES = ("structure", "atoms", "crystal", "cif")
 _LOOKED_AT = 50
 _SHOWN = 60
+_UNIT = "unit in the heading"
+"""How messages call the place where a user of Python says the unit of simulated values."""
 _MISSING = {"NAType", "NaTType"}  # of pandas, by name, since they equal nothing
 
 
@@ -276,8 +278,10 @@ def _from_frame(
         if simulated_column not in headings:
             raise ValueError(f"X has no column {simulated_column!r}, only {', '.join(headings)}")
         wanted = like or Property("simulated", "")
-        as_column = Property(wanted.name, wanted.unit, column=simulated_column)
-        values = read_column(frame.reset_index(drop=True), as_column, "X", "simulated_column").values
+        as_column, numbers = Property(wanted.name, wanted.unit, column=simulated_column), frame.reset_index(drop=True)
+        if wanted.unit:  # without a unit of y there is nothing that the unit of the heading could be converted to
+            as_column = with_unit(as_column, numbers[[simulated_column]], "X", _UNIT)
+        values = read_column(numbers, as_column, "X", _UNIT).values
     others = [each for each in headings if each != simulated_column]
     if column is None:
         crystals = next((each for each in others if plain_heading(each) in _STRUCTURES), None)

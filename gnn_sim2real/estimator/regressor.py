@@ -77,8 +77,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         unit: Its unit; from the name of y, such as `density [g/cm3]`, unless given.
         kind: What the materials are; found from them unless given.
         material_column: Column of the materials, where X is a DataFrame; found by its heading unless given.
-        simulated_column: Column of X with a simulated value of the property for each material, in the same unit; empty
-            cells are allowed. Members that correct it take part.
+        simulated_column: Column of X with a simulated value of the property for each material, in the unit that its
+            heading says, or else in that of y; empty cells are allowed. Members that correct it take part.
         log: Whether errors are those of the decimal logarithm, for values over orders of magnitude.
         library: Folder of a model library of your own, beside the starter library.
         foundation: Foundation encoder whose features are used as well: its name, `auto` for all that are installed, or

@@ -6,7 +6,6 @@ tested on it. S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1
 Talbot, J. Mach. Learn. Res. 11, 2079 (2010).
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +54,7 @@ from gnn_sim2real.store.vocabulary import Vocabulary, find_unseen, find_vocabula
 COVERAGE = 0.9
 """Nominal coverage of the intervals."""
 
-ANSWER_VERSION = 6
+ANSWER_VERSION = 7
 """Raised by hand whenever the same library and target would give another answer."""
 
 ENSEMBLE = "shotgun ensemble"
@@ -79,9 +78,10 @@ class AnswerSettings:
     Attributes:
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
-        stack: How the ensemble is made; `minutes` hold for all of it.
+        stack: How the ensemble is made; `minutes` are those of the trainings, without the ranking.
         cache: Folder of scores and predictions of the library that later runs reuse; None for none.
-        transfer_only: Whether all members but the mean of the measurements start from models of the library.
+        transfer_only: Whether all members but the mean of the measurements start from models of the library, or from
+            simulated values where the target has them.
     """
 
     ranking: RankingSettings
@@ -235,7 +235,6 @@ def find_answer(
     Raises:
         ValueError: If no model can be used for the target, or there are too few measurements.
     """
-    started = time.monotonic()
     problem = make_problem(target, settings.ranking)
     cache, stack_settings = ScoreCache(settings.cache), settings_for(settings.stack, target)
     parts = training_parts(problem, stack_settings)
@@ -251,11 +250,10 @@ def find_answer(
     networks = Networks(models, rankings, target, settings.tuning)
     members |= {each.name: each for each in networks.members()}
     if settings.transfer_only:
-        members = {name: each for name, each in members.items() if name == MEAN or _starts_from_library(each)}
-    valueless = [name for name, each in members.items() if SIMULATED not in getattr(each, "tables", ())]
-    limited = _within(stack_settings, started)
+        members = {name: each for name, each in members.items() if _is_transfer(each)}
+    valueless = [name for name, each in members.items() if not _takes_simulated(each)]
     fallback = valueless if SIMULATED in tables else ()
-    stack = fit_stack(list(members.values()), problem, limited, fallback=fallback)
+    stack = fit_stack(list(members.values()), problem, stack_settings, fallback=fallback)
     left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
     outside = find_outside(target, tables[PHYSICAL], target.train, target.test)
     left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
@@ -282,8 +280,14 @@ def find_answer(
     )
 
 
-def _starts_from_library(member: Member) -> bool:
-    return isinstance(member, Network) and member.name != SCRATCH
+def _is_transfer(member: Member) -> bool:
+    """Whether a member starts from a model of the library or from simulated values, or is the mean of measurements."""
+    starts_from_library = isinstance(member, Network) and member.name != SCRATCH
+    return member.name == MEAN or starts_from_library or _takes_simulated(member)
+
+
+def _takes_simulated(member: Member) -> bool:
+    return SIMULATED in getattr(member, "tables", ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -324,16 +328,17 @@ def find_bounds(
     if first is not None:
         counted = np.isin(np.arange(len(values)), first)
     number = int(counted.sum())
-    scale = make_scale(number, stack.honest_spread, left_out)
+    is_telling = sum(each.weight > 0 and each.name != MEAN for each in stack.members) > 1
+    scale = make_scale(number, stack.honest_spread, left_out, is_telling=is_telling)
     # Rows without their fold are widened like new ones. Otherwise those outside of the range would count twice: their
     # errors make all intervals wider, and then theirs are widened once more.
     errors = (values - stack.honest_predictions) / wider
     whole = counted & ~stack.honest_lacking
     if np.isinf(conformal_quantile(np.zeros(int(whole.sum())), COVERAGE)):  # too few materials that lack nothing
         whole = counted
-    intervals = fit_intervals(errors[whole], scale[whole], COVERAGE)
+    intervals = replace(fit_intervals(errors[whole], scale[whole], COVERAGE), is_spread_telling=is_telling)
     left_out_scale = intervals.used(scale) * wider
-    half_widths = intervals.half_widths(make_scale(number, stack.spread, asked)) * asked_wider
+    half_widths = intervals.half_widths(make_scale(number, stack.spread, asked, is_telling=is_telling)) * asked_wider
     if stack.fallback is None:
         return Bounds(intervals, None, half_widths, left_out_scale)
     other = find_bounds(stack.fallback, values, deviations, widenings, first)
@@ -496,14 +501,6 @@ def _beyond(known: Floats, asked: Floats) -> Floats:
     width = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
     excess = np.maximum(np.maximum(low - asked, asked - high), 0) / width
     return np.asarray(np.where(excess > _ROUNDING, excess, 0).max(axis=1))
-
-
-def _within(settings: StackSettings, started: float) -> StackSettings:
-    """The settings with the time that is left for the trainings, at least a quarter: a ranking alone is no answer."""
-    if settings.minutes is None:
-        return settings
-    left = settings.minutes - (time.monotonic() - started) / 60
-    return replace(settings, minutes=max(left, settings.minutes / 4))
 
 
 def _winners(

@@ -215,7 +215,8 @@ class SavedEnsemble(Shown):
 
         def answer(by_name: Mapping[str, float], intervals: Intervals) -> tuple[Floats, Floats]:
             weights = np.array([by_name.get(name, 0.0) for name in predictions])
-            scale = make_scale(len(self.first), spread(table, weights), deviation)
+            is_telling = intervals.is_spread_telling
+            scale = make_scale(len(self.first), spread(table, weights), deviation, is_telling=is_telling)
             if np.isnan(other):  # too few measurements for the usual coverage, not for all
                 half = self.quantile(coverage or intervals.coverage) * intervals.used(scale)
             else:

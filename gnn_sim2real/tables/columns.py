@@ -191,6 +191,29 @@ def plain_heading(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.strip().lower()).strip("_")
 
 
+def as_written(column: str, columns: Iterable[str]) -> str | None:
+    """The heading that a user means, which nobody sees blanks around; None if there is none, or more than one.
+
+    Args:
+        column: As the user types it.
+        columns: The headings.
+    """
+    columns = list(columns)
+    if column in columns:
+        return column
+    alike = [each for each in columns if each.strip() == column.strip()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def says_another_value(column: str) -> bool:
+    """Whether a heading says that the column has errors, differences or the like, not the values themselves.
+
+    Args:
+        column: The heading.
+    """
+    return re.search(_NOT_THE_VALUE, _plain_letters(column).lower()) is not None
+
+
 def find_column(
     columns: Sequence[str],
     names: Iterable[str],

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, find_column, plain_heading, read_heading
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, as_written, find_column, plain_heading, read_heading
 
 if TYPE_CHECKING:
     import pandas
@@ -74,9 +74,10 @@ def find_material_column(frame: "pandas.DataFrame", source: str, column: str | N
     if column is None:
         names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
         return find_column(list(map(str, frame)), names, "the materials", source, "material_column").column
-    if column not in frame:
+    found = as_written(column, map(str, frame))
+    if found is None:
         raise ValueError(f"{source} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
-    return column
+    return found
 
 
 def find_column_of_kind(columns: Sequence[str], kind: str, source: str, setting: str) -> str:

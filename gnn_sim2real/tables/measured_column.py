@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, Heading, find_column, plain_heading, read_heading
+from gnn_sim2real.tables.columns import (
+    MATERIAL_HEADINGS,
+    Heading,
+    as_written,
+    find_column,
+    plain_heading,
+    read_heading,
+    says_another_value,
+)
 from gnn_sim2real.tables.conditions import is_condition
 from gnn_sim2real.tables.material_column import find_blend
 from gnn_sim2real.tables.properties import plain_units, spellings_of
@@ -47,9 +55,10 @@ def find_measured_column(
     frame = read_table(path)
     columns = [str(each) for each in frame]
     if column is not None:
-        if column not in columns:
+        heading = as_written(column, columns)
+        if heading is None:
             raise ValueError(f"{path.name} has no column {column!r}: its columns are {', '.join(columns)}")
-        found = read_heading(column, unit)
+        found = read_heading(heading, unit)
     elif name is not None:
         found = _find_named(columns, name, unit, path.name)
     else:
@@ -85,8 +94,8 @@ def _only_one(columns: Sequence[str], every: Sequence[str], source: str) -> Head
     shares = blend.columns if blend is not None else ()
     headings = [read_heading(each) for each in columns if not is_condition(each) and each not in shares]
     headings = [each for each in headings if each.name not in materials and each.name not in _NOT_MEASURED]
-    known = [each for each in headings if plain_units(each.name)]
-    found = known or headings
+    values = [each for each in headings if not says_another_value(each.column)] or headings
+    found = [each for each in values if plain_units(each.name)] or values
     if len(found) == 1:
         return found[0]
     listed = ", ".join(repr(each.column) for each in found[:10])

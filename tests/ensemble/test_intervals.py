@@ -99,6 +99,8 @@ def test_the_scale_is_what_is_known_of_a_row():
     np.testing.assert_allclose(make_scale(50, spread), [0, 1, 2])
     np.testing.assert_allclose(make_scale(49, spread, deviation), deviation)
     np.testing.assert_allclose(make_scale(49, spread), 1)
+    np.testing.assert_allclose(make_scale(50, spread, deviation, is_telling=False), deviation)
+    np.testing.assert_allclose(make_scale(50, spread, is_telling=False), 1)
 
 
 def test_members_that_agree_by_chance_are_not_certain():

@@ -1,6 +1,6 @@
 """The error that an ensemble states is that of new rows, whatever its members know by heart."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -150,6 +150,15 @@ def test_the_honest_spread_is_that_of_the_weights_without_the_fold():
     stack = fit_stack(members, make_problem(values, 40), StackSettings("equal"))
     np.testing.assert_allclose(stack.honest_spread, 2)
     np.testing.assert_allclose(stack.honest_predictions, values[:40] - 1)
+
+
+def test_the_error_of_a_member_counts_a_repeated_row_once_as_that_of_the_ensemble_does():
+    values = np.concatenate([np.zeros(20), np.arange(20.0)])
+    problem = make_problem(values, 40)
+    repeated = replace(problem, train=np.repeat(problem.train, np.where(values == 0, 9, 1)))
+    stack = fit_stack([Told("nothing", np.zeros(40))], repeated, StackSettings("equal"))
+    assert stack.members[0].error == pytest.approx(values.mean())
+    assert stack.error[0] == pytest.approx(values.mean())
 
 
 def test_groups_stay_together():

@@ -10,6 +10,7 @@ from refused import refused
 from gnn_sim2real.estimator.materials import Kinds, read_materials
 from gnn_sim2real.estimator.pool import read_pool
 from gnn_sim2real.featurize.mixture import Mixture
+from gnn_sim2real.tables.table import Property
 
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -73,6 +74,16 @@ def test_columns_that_are_named(tmp_path):
     for wrong in ({"column": "c"}, {"simulated_column": "c"}):
         with refused():
             read_materials(frame, **({"column": "b"} | wrong))
+
+
+def test_simulated_values_are_converted_from_the_unit_of_their_heading():
+    given = {"a": ["CCO", "CC"], "md [kg/m3]": [790.0, np.nan], "md": [0.79, np.nan]}
+    density = Property("density", "g/cm3")
+    for column in ("md", "md [kg/m3]"):
+        found = read_materials(pd.DataFrame(given), column="a", simulated_column=column, like=density)
+        np.testing.assert_allclose(found.simulated, [0.79, np.nan])
+    with refused("md [K]"):
+        read_materials(pd.DataFrame(given | {"md [K]": [790, 1]}), column="a", simulated_column="md [K]", like=density)
 
 
 def test_the_text_of_a_crystal_is_named_by_its_first_line():

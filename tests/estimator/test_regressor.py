@@ -242,6 +242,17 @@ def test_a_simulated_column_takes_part_and_may_have_gaps(quick, monkeypatch):
 
 
 @pytest.mark.slow
+def test_a_simulated_column_takes_part_beside_a_single_source(quick):
+    frame = pd.DataFrame({"smiles": X, "md": [value - 0.2 for value in Y]})
+    model = clone(quick).set_params(simulated_column="md").fit(frame, Y)
+    weights = {each["name"]: each["weight"] for each in model.members_}
+    assert weights["line of least absolute error"] + weights["Gaussian process on the difference"] > 0.9
+    assert "extra trees" not in weights  # the others know nothing but the source
+    asked = pd.DataFrame({"smiles": ASKED, "md": [density(each) - 0.2 for each in ASKED]})
+    assert np.abs(model.predict(asked) - [density(each) for each in ASKED]).mean() < 0.05
+
+
+@pytest.mark.slow
 def test_a_data_module_is_pretrained_on_first_without_the_measured_materials():
     values = [density(each) - 0.1 for each in SOURCE]
     data = TinyPolymers({("density", "g/cm3"): values}, materials=SOURCE)

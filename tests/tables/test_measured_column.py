@@ -21,6 +21,11 @@ def find(tmp_path, columns, **said):
         (["year", "refractive_index", "thickness"], ("refractive_index", "refractive_index", "")),
         (["my score [eV]"], ("my score [eV]", "my_score", "eV")),
         (["band_gap_eV", "Mw"], ("band_gap_eV", "band_gap", "eV")),
+        (
+            [" Glass Transition Temp. (°C)", "Std. dev. (°C)"],
+            (" Glass Transition Temp. (°C)", "glass_transition", "°C"),
+        ),
+        (["my score [eV]", "score error [eV]"], ("my score [eV]", "my_score", "eV")),
     ],
 )
 def test_the_headings_say_it(tmp_path, columns, found):
@@ -32,6 +37,7 @@ def test_what_is_said_goes_before_the_headings(tmp_path):
     assert find(tmp_path, columns, name="tg") == ("Tg [K]", "glass_transition", "K")
     assert find(tmp_path, columns, name="glass_transition", unit="degC") == ("Tg [K]", "glass_transition", "degC")
     assert find(tmp_path, columns, name="density", unit="g/cm3") == ("density", "density", "g/cm3")
+    assert find(tmp_path, [" Tg [K] ", "k"], column="Tg [K]") == (" Tg [K] ", "glass_transition", "K")
     assert find(tmp_path, columns, column="k", unit="W/(m K)") == ("k", "k", "W/(m K)")
     assert find(tmp_path, columns, name="heat_flow", column="k", unit="") == ("k", "heat_flow", "")
 
