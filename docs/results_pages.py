@@ -136,7 +136,9 @@ class Study:
         ]
         return dict(found)
 
-    def paired(self, better: tuple[str, str], other: tuple[str, str], size: int, metric: str = "mae") -> dict[str, float]:
+    def paired(
+        self, better: tuple[str, str], other: tuple[str, str], size: int, metric: str = "mae"
+    ) -> dict[str, float]:
         """How much lower the error of one model is than that of another, also of two baselines; paired as in `gain`.
 
         Args:
@@ -162,6 +164,7 @@ class Study:
             (cell["split"], cell["seed"]): cell["metrics"]
             for cell in self.result["cells"]
             if (current_policy(cell["policy"]), cell["source_level"]) == (policy, level)
+            and cell["architecture"] in (self.architecture, "")
             and (cell["target_size"] == size or policy == "simulated_value")
         }
 
