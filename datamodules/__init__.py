@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datamodules.materials_project_api import MaterialsProject as MaterialsProject
     from datamodules.materials_project_formulas import MaterialsProjectFormulas as MaterialsProjectFormulas
     from datamodules.measured_crystals import MeasuredCrystals as MeasuredCrystals
+    from datamodules.measured_molecules import MeasuredMolecules as MeasuredMolecules
     from datamodules.obelix import OBELiX as OBELiX
     from datamodules.optimade import Optimade as Optimade
     from datamodules.polyinfo import PoLyInfo as PoLyInfo

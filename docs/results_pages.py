@@ -20,9 +20,11 @@ from typing import Any
 
 import baselines_page
 import jinja2
+import pandas as pd
 
 from gnn_sim2real.baselines import BASELINES
 from gnn_sim2real.cli.main import main as command
+from gnn_sim2real.records.curves import estimate
 from gnn_sim2real.renamed import current_policy
 
 ROOT = Path(__file__).parents[1]
@@ -133,6 +135,38 @@ class Study:
             and each["over"]["architecture"] in others
         ]
         return dict(found)
+
+    def paired(
+        self, better: tuple[str, str], other: tuple[str, str], size: int, metric: str = "mae"
+    ) -> dict[str, float]:
+        """How much lower the error of one model is than that of another, also of two baselines; paired as in `gain`.
+
+        Args:
+            better: Its policy and source level.
+            other: Those of the other.
+            size: m.
+            metric: Error, or a score of which more is better, whose difference is then negative.
+
+        Raises:
+            ValueError: If they were not tested on the same materials.
+        """
+        first, second = (self._by_repeat(*each, size) for each in (better, other))
+        shared = sorted(first.keys() & second.keys())
+        if any(first[each]["num_test"] != second[each]["num_test"] for each in shared):
+            raise ValueError(f"{better} and {other} answer for different test materials")
+        differences = {each: second[each][metric] - first[each][metric] for each in shared}
+        found = estimate(pd.Series(differences).rename_axis(["split", "seed"]))
+        return {"mean": found.mean, "low": found.low, "high": found.high}
+
+    def _by_repeat(self, policy: str, level: str, size: int) -> dict[tuple[int, int], dict[str, float]]:
+        """Metrics of the cells of a model, by split and seed."""
+        return {
+            (cell["split"], cell["seed"]): cell["metrics"]
+            for cell in self.result["cells"]
+            if (current_policy(cell["policy"]), cell["source_level"]) == (policy, level)
+            and cell["architecture"] in (self.architecture, "")
+            and (cell["target_size"] == size or policy == "simulated_value")
+        }
 
     def law(self, policy: str, size: int, architecture: str | None = None) -> dict[str, Any]:
         """The law of a curve."""

@@ -45,7 +45,8 @@ ARROWS = {
         "figures renamed scales"
     ),
     "tasks": (
-        "data library store featurize nn errors units files console metrics baselines graph plugins renamed scales"
+        "data library store featurize nn errors linear units files console metrics baselines graph plugins renamed "
+        "scales"
     ),
     "data": "library splits store tables databases featurize nn units console graph plugins scales renamed",
     "ensemble": "splits metrics gaussian_process console",

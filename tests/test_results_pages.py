@@ -39,6 +39,19 @@ def test_a_row_is_found_by_the_name_of_today_and_of_before():
         study.error("l2_sp", "all", 101)
 
 
+def test_any_two_models_are_paired_as_the_gains_of_a_study():
+    study = results_pages.Study("polymer_density", "GINE")
+    for over in (("full", "0"), ("extra_trees", "0"), ("calibrated_source", "all")):
+        gain = study.gain("full", 100, over)
+        assert study.paired(("full", "all"), over, 100) == pytest.approx(
+            {each: gain[each] for each in ("mean", "low", "high")}
+        )
+    backwards = study.paired(("extra_trees", "0"), ("full", "all"), 100)
+    assert backwards["mean"] == pytest.approx(-study.gain("full", 100, ("extra_trees", "0"))["mean"])
+    with pytest.raises(ValueError, match="different test materials"):
+        study.paired(("simulated_value", "0"), ("extra_trees", "0"), 100)
+
+
 def test_a_sentence_that_does_not_hold_is_refused():
     template = results_pages.environment().from_string("{{ holds(1 > 2) }}The error falls.")
     with pytest.raises(ValueError, match="measured"):

@@ -36,6 +36,7 @@ from gnn_sim2real.tasks.seen import SeenMaterials, warn_of_seen_by_source
 from gnn_sim2real.tasks.transfer import (
     adapt,
     as_blend,
+    calibrate,
     count_parameters,
     freeze,
     keep_statistics,
@@ -169,6 +170,9 @@ class TargetFineTuning(PropertyRegression):
             if self.trainer.state.fn == TrainerFn.FITTING and not self.policy.takes_simulated:
                 _warn_of_new_head(_spelled(source.network.properties), _spelled([target, *further]))
         logger.info("%s", report.describe())
+        if self.policy.calibrates and not self._has_new_head and self.trainer.state.fn == TrainerFn.FITTING:
+            offset, slope = calibrate(network, self.data.part("train"))
+            logger.info("calibrated start: measured = %.4g + %.4g x predicted", offset, slope)
         return network
 
     def require_known_weights(self) -> None:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from gnn_sim2real.errors import CheckpointError
+from gnn_sim2real.linear import fit_calibration
 from gnn_sim2real.nn.blend import Blend
 from gnn_sim2real.nn.conditions import ConditionSpec
 from gnn_sim2real.nn.encoder import Encoder, build_encoder
 from gnn_sim2real.nn.head import FROM_ZERO
 from gnn_sim2real.nn.model import PropertyModel, PropertySpec
+from gnn_sim2real.store.loader import MaterialSet, make_loader
 from gnn_sim2real.units import convert
 
 
@@ -109,6 +112,45 @@ def adapt(
     return model, LoadReport(
         loaded=encoder + (head if unchanged else ()), adapted=() if unchanged else head, initialized=()
     )
+
+
+@torch.no_grad()
+def calibrate(model: PropertyModel, part: MaterialSet) -> tuple[float, float]:
+    """Put the predictions of a pretrained model for measured materials on the line that fits them best.
+
+    The line goes into the last layer of the head, and the scaler becomes that of the measurements. The slope is 1 where
+    it would be noise, see `gnn_sim2real.linear.fit_calibration`.
+
+    Args:
+        model: Predicts one property in the form `linear`; it is changed.
+        part: The measured materials.
+
+    Returns:
+        Offset and slope, on the scale on which the property is learned.
+
+    Raises:
+        ValueError: If the property has another form, in which a straight line cannot be put.
+    """
+    (spec,) = model.properties
+    if spec.form != "linear":
+        raise ValueError(
+            f"a calibrated start puts predictions on a straight line, which the form {spec.form!r} of {spec.name} "
+            "cannot follow; choose the policy `full`, or the form `linear`"
+        )
+    was_training = model.training
+    model.eval()
+    predicted = torch.cat([model.on_scale(model.predict(batch)) for batch in make_loader(part, batch_size=256)])[:, 0]
+    model.train(was_training)
+    measured = model.on_scale(part.present_targets)
+    known = ~measured[:, 0].isnan()
+    of_values = None if part.loss_weights is None else part.loss_weights[part.rows][known, 0].double().numpy()
+    offset, slope = fit_calibration(predicted[known].double().numpy(), measured[known, 0].double().numpy(), of_values)
+    mean, std = float(model.scaler.mean), float(model.scaler.std)
+    model.scaler.fit(measured)
+    new_mean, new_std = float(model.scaler.mean), float(model.scaler.std)
+    shift = (offset + slope * mean - new_mean) / new_std
+    model.head.select_outputs(model.head, slice(0, 1), slope * std / new_std, shift)
+    return offset, slope
 
 
 def require_same_encoder(asked: Encoder, pretrained: Encoder) -> None:

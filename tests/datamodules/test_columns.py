@@ -183,6 +183,9 @@ READERS = {
         path=measured_crystals(f), property="gap", unit="eV", **s
     ),
     "MeasuredLiquids": lambda f, m, **s: datamodules.MeasuredLiquids("density", save(f, "liquids.csv", LIQUIDS), **s),
+    "MeasuredMolecules": lambda f, m, **s: datamodules.MeasuredMolecules(
+        "dipole_moment", path=save(f, "measured.csv", {"smiles": MOLECULES, "dipole_D": np.arange(12.0)}), **s
+    ),
     "MeasuredSolvation": lambda f, m, **s: datamodules.MeasuredSolvation(solvation(f), **s),
     "OBELiX": lambda f, m, **s: datamodules.OBELiX(electrolytes(f), **s),
     "Optimade": lambda f, m, **s: snapshot(datamodules.Optimade, f, m, "https://example.org", **s),

@@ -43,6 +43,7 @@ class FineTuningPolicy:
         takes_simulated: Whether the model takes the simulated value of each material as input and learns the
             difference from it, with a new head.
         fits_line: Whether that is the difference from a straight line in the simulated value.
+        calibrates: Whether the pretrained model starts on the straight line from its predictions to the measurements.
     """
 
     name: ClassVar[str]
@@ -51,6 +52,7 @@ class FineTuningPolicy:
     needs_pretrained: ClassVar[bool] = False
     takes_simulated: ClassVar[bool] = False
     fits_line: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Register a policy that is complete.
