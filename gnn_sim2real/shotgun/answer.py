@@ -6,6 +6,7 @@ tested on it. S. Varma, R. Simon, BMC Bioinformatics 7, 91 (2006), doi 10.1186/1
 Talbot, J. Mach. Learn. Res. 11, 2079 (2010).
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,7 +79,7 @@ class AnswerSettings:
     Attributes:
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
-        stack: How the ensemble is made; `minutes` are those of the trainings, without the ranking.
+        stack: How the ensemble is made; `minutes` hold for all of it.
         cache: Folder of scores and predictions of the library that later runs reuse; None for none.
         transfer_only: Whether all members but the mean of the measurements start from models of the library, or from
             simulated values where the target has them.
@@ -235,6 +236,7 @@ def find_answer(
     Raises:
         ValueError: If no model can be used for the target, or there are too few measurements.
     """
+    started = time.monotonic()
     problem = make_problem(target, settings.ranking)
     cache, stack_settings = ScoreCache(settings.cache), settings_for(settings.stack, target)
     parts = training_parts(problem, stack_settings)
@@ -253,7 +255,8 @@ def find_answer(
         members = {name: each for name, each in members.items() if _is_transfer(each)}
     valueless = [name for name, each in members.items() if not _takes_simulated(each)]
     fallback = valueless if SIMULATED in tables else ()
-    stack = fit_stack(list(members.values()), problem, stack_settings, fallback=fallback)
+    limited = _within(stack_settings, started)
+    stack = fit_stack(list(members.values()), problem, limited, fallback=fallback)
     left_out, asked = cross_predict(Deviation(target.values, tables[PHYSICAL]), problem, stack_settings)
     outside = find_outside(target, tables[PHYSICAL], target.train, target.test)
     left_out_outside = find_left_out_outside(target, tables[PHYSICAL], make_folds(problem, stack_settings))
@@ -501,6 +504,14 @@ def _beyond(known: Floats, asked: Floats) -> Floats:
     width = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0))
     excess = np.maximum(np.maximum(low - asked, asked - high), 0) / width
     return np.asarray(np.where(excess > _ROUNDING, excess, 0).max(axis=1))
+
+
+def _within(settings: StackSettings, started: float) -> StackSettings:
+    """The settings with the time that is left for the trainings, at least a quarter: a ranking alone is no answer."""
+    if settings.minutes is None:
+        return settings
+    left = settings.minutes - (time.monotonic() - started) / 60
+    return replace(settings, minutes=max(left, settings.minutes / 4))
 
 
 def _winners(

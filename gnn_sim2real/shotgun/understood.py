@@ -75,7 +75,7 @@ def describe_effort(
     seen = f", {left_out:,} left out since they have seen tested materials" if left_out else ""
     features = f"; features of {', '.join(each.name for each in blocks)}" if blocks else ""
     minutes = "1 minute" if config.minutes == 1 else f"{config.minutes or 0:g} minutes"
-    time = "no limit of time (`--minutes`)" if config.minutes is None else f"{minutes} for trainings"
+    time = "no limit of time (`--minutes`)" if config.minutes is None else f"{minutes} for ranking and trainings"
     return [f"library: {library.folder}, {len(cards):,} models{seen}{features}", f"{time}; output: {config.output}"]
 
 
