@@ -83,8 +83,8 @@ class TransferRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         library: Folder of a model library of your own, beside the starter library.
         foundation: Foundation encoder whose features are used as well: its name, `auto` for all that are installed, or
             `none`.
-        minutes: Time for ranking and trainings of a fit; what does not fit in is left out, with a warning. None for no limit:
-            then the same input always gives the same numbers, also on a busy machine.
+        minutes: Time for ranking and trainings of a fit; what does not fit in is left out, with a warning. None for no
+            limit: then the same input always gives the same numbers, also on a busy machine.
         folds: Folds for weights, error and intervals, at least 3; 8 up to 30 measurements and 5 beyond unless given.
         best: Number of models of the library that are fine-tuned.
         epochs: Epochs of a fine-tuning.

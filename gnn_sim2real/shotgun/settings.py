@@ -105,7 +105,8 @@ class ShotgunConfig:
         ranking: How models are ranked.
         tuning: How the best models are fine-tuned.
         folds: Folds for the weights and for the error, at least 3; 8 up to 30 measurements and 5 beyond unless given.
-        minutes: Time for ranking and trainings; what does not fit in is left out, networks first. No limit unless given.
+        minutes: Time for ranking and trainings; what does not fit in is left out, networks first. No limit unless
+            given.
         foundation: Foundation encoder whose features are descriptors for members: its name, or its `name` with settings
             and a `layer`; `auto` for all that are installed and read the materials, `none` for none.
         predict: Table of materials to predict with the ensemble; none unless given.
