@@ -15,11 +15,11 @@ benchmarks/conditions.py` makes in {minutes:.0f} minutes of one core (`pip insta
 
 Measured heat capacities and viscosities of liquids, each molecule at {temperatures} temperatures: the package
 `chemicals` has the correlations of Zabransky and others, and of Dutt and Prasad, which were fitted to measurements. So
-values are smooth, and lie within the range of the measurements. Molecules on which the learning rate was chosen are never
-tested; each of the others is tested once, at all its temperatures, by models that have seen none of them.
+values are smooth, and lie within the range of the measurements. Molecules on which the learning rate was chosen are
+never tested; each of the others is tested once, at all its temperatures, by models that have seen none of them.
 
-`gnn-sim2real fit` trains a network with `conditions: {{temperature: "T [K]"}}` as in [your own table](own_table.md), for
-the viscosity with `transform: log10` and the form `inverse_temperature`. Without conditions it learns one value of each
+`gnn-sim2real fit` trains a network with `conditions: {{temperature: "T [K]"}}` as in [your own table](own_table.md),
+for the viscosity with `transform: log10` and the form `inverse_temperature`. Without conditions it learns one value of each
 molecule, that in the middle of its range, and answers the same at all temperatures. Extra trees on descriptors get the
 temperature as one more column, or likewise one value of each molecule.
 
@@ -38,8 +38,8 @@ What the temperature gains, in the same splits:
 Values of one molecule lie {within} from the middle one in the mean, of which no method that ignores the
 temperature can know. {verdict}
 
-Not shown: conductivities of lithium. The open table at hand, [OBELiX](disorder.md), is of room temperature alone, and the
-measured heat capacities of polymers at hand do not say their temperature.
+Not shown: conductivities of lithium. The open table at hand, [OBELiX](disorder.md), is of room temperature alone, and
+the measured heat capacities of polymers at hand do not say their temperature.
 """
 
 _METHODS = ("network with temperature", "network without", "trees with temperature", "trees without")
