@@ -19,9 +19,9 @@ values are smooth, and lie within the range of the measurements. Molecules on wh
 never tested; each of the others is tested once, at all its temperatures, by models that have seen none of them.
 
 `gnn-sim2real fit` trains a network with `conditions: {{temperature: "T [K]"}}` as in [your own table](own_table.md),
-for the viscosity with `transform: log10` and the form `inverse_temperature`. Without conditions it learns one value of each
-molecule, that in the middle of its range, and answers the same at all temperatures. Extra trees on descriptors get the
-temperature as one more column, or likewise one value of each molecule.
+for the viscosity with `transform: log10` and the form `inverse_temperature`. Without conditions it learns one value of
+each molecule, that in the middle of its range, and answers the same at all temperatures. Extra trees on descriptors get
+the temperature as one more column, or likewise one value of each molecule.
 
 Test mean absolute errors, mean over {splits} splits with the 90 % interval over these:
 
