@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from gnn_sim2real.cli._data_make import print_recipe, print_recipes
-from gnn_sim2real.cli.data import TableOptions
 from gnn_sim2real.config.errors import read_yaml
 from gnn_sim2real.config.misread import MisreadError
 from gnn_sim2real.config.options import settings_as_options
@@ -124,6 +123,7 @@ def check(
     name: str,
     settings: dict[str, Any],
     *,
+    options: Sequence[str],
     against: Sequence[str],
     like: str | None,
     quarantine: Path | None,
@@ -135,6 +135,7 @@ def check(
     Args:
         name: A file, a folder of crystals, a data set or a YAML.
         settings: What to read from a file.
+        options: Settings that have an option of this command.
         against: Further data sets.
         like: A published result.
         quarantine: Where to write the refused rows.
@@ -151,8 +152,11 @@ def check(
         return
     if "property" in settings and _is_own_file(name):
         settings = settings | {"unit": _find_unit(name, settings)}
-    typed = {each.name for options in (DataSettings, TableOptions) for each in fields(options)}
-    typed |= {*inspect.signature(find_table_reader()).parameters}
+    typed = {
+        *options,
+        *inspect.signature(find_table_reader()).parameters,
+        *(each.name for each in fields(DataSettings)),
+    }
     typed = typed if settings else set()  # else they are those of a YAML
     with settings_as_options(lambda each: f"--{each.replace('_', '-')}" if each in typed else None):
         console = open_console()

@@ -1,7 +1,7 @@
 """`gnn-sim2real data`: data sets and files of values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,6 +135,7 @@ def check(
     _data.check(
         name,
         _data.settings_of_options(options, others),
+        options=[each.name for each in fields(options)],
         against=against,
         like=like,
         quarantine=quarantine,

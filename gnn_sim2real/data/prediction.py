@@ -133,12 +133,9 @@ class Predictor:
             if name not in self.given_conditions and not any(column in each for each in values)
         ]
         if lacking:
-            (name, column), unit = lacking[0], columns.units[lacking[0][0]]
-            raise ValueError(
-                f"{self.path} has no column {column!r}, which the model was learned with; say the {name} of all of "
-                f"them{f' in {unit}' if unit else ''}, as in `--data.predict_conditions '{{{name}: 300}}'`, or give a "
-                "table with it and a column `cif`, or `file` with the path of the file of each crystal"
-            )
+            name, column = lacking[0]
+            advice = "; a table with it has a column `cif`, or `file` with the path of the file of each crystal"
+            raise ValueError(how_to_give(name, column, columns.units[name], str(self.path)) + advice)
         import pandas
 
         return at_conditions(found, pandas.DataFrame(list(values)), columns, self.path.name, self.given_conditions)
@@ -325,11 +322,28 @@ def at_conditions(
     """
     refuse_second(of_all, columns.columns, frame, source)
     rest = {name: where for name, where in columns.columns.items() if name not in of_all}
+    if lacking := [(name, column) for name, (column, _) in rest.items() if column not in frame]:
+        raise ValueError(how_to_give(*lacking[0], columns.units[lacking[0][0]], source))
     read = read_conditions(frame, rest, columns.units, source)
     nowhere = {name: np.full(len(found), value) for name, value in of_all.items()}
     given = {name: (read | nowhere)[name] for name in columns.units}
     rows = [dict(zip(given, row, strict=True)) for row in np.column_stack([*given.values()]).tolist()]
     return [_at(each, conditions) for each, conditions in zip(found, rows, strict=True)]
+
+
+def how_to_give(name: str, column: str, unit: str, source: str) -> str:
+    """What is said where a table of materials lacks the column of a condition.
+
+    Args:
+        name: Of the condition.
+        column: Its column.
+        unit: Its unit in the model.
+        source: Name of the file.
+    """
+    return (
+        f"{source} has no column {column!r}, which the model was learned with; add it, or say the {name} of all "
+        f"materials{f' in {unit}' if unit else ''}, as in `--data.predict_conditions '{{{name}: 300}}'`"
+    )
 
 
 def refuse_second(
