@@ -30,7 +30,7 @@ ARROWS = {
         "console graph renamed"
     ),
     "bench": "reproduce study records tasks library nn law baselines units console",
-    "reproduce": "config study tasks data databases records errors files",
+    "reproduce": "config study tasks data databases records baselines errors files",
     "study": (
         "shotgun config records tasks data library foundation tables nn law page errors units files console metrics "
         "baselines renamed launchers scales linear"

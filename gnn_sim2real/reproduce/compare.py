@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gnn_sim2real.baselines import needs_measurements
 from gnn_sim2real.records.record import Record, RecordKey
 
 EXACT = 1e-5
@@ -119,7 +120,10 @@ def compare_cells(ours: Sequence[Record], published: Sequence[Record], wanted: i
 
 
 def _place(cell: RecordKey) -> tuple[Any, ...]:
-    """What a cell was asked for: sizes that are all of something may be other numbers."""
+    """What a cell was asked for: sizes that are all of something may be other numbers.
+
+    What needs no measurements is in a study once, at the first number of them, which may be another one in a part.
+    """
     source = cell.source_level if cell.source_level == "all" else cell.source_size
-    target = cell.target_level or cell.target_size
+    target = (cell.target_level or cell.target_size) if needs_measurements(cell.policy) else ""
     return (cell.architecture, cell.policy, source, target, cell.seed, cell.split, cell.growth, cell.pretraining)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,14 @@ def test_cells_are_compared_by_key_and_else_by_place():
     assert json.loads(json.dumps(found.to_json("mae")))["cells"][0]["ours"] == 0.6
     nothing = compare_cells([], published, 0, "mae")
     assert "NOTHING" in nothing.verdict
+
+
+def test_what_needs_no_measurements_is_compared_at_any_number_of_them():
+    published = [record("a", 0.1, "simulated_value"), record("b", 0.2, "extra_trees")]
+    ours = [replace(each, key="new", cell=replace(each.cell, target_size=100)) for each in published]
+    found = compare_cells(ours, published, 2, "mae")
+    assert [each.cell.policy for each in found.pairs] == ["simulated_value"]
+    assert (found.num_equal, found.unpublished) == (1, 1)
 
 
 def test_what_is_missing_is_said_with_its_place(tmp_path, own_data):
