@@ -24,6 +24,8 @@ class TableWords:
         file_unit: Unit of the file, where it is not that of the answer: --unit K --file-unit degC.
         material_column: Column of the materials; by its heading unless given.
         simulated_column: Simulated values of the same property, for members that correct them.
+        at: Rows that are used, by a column of which rows of one material differ: --at '{T: 298}', '{T: [290, 300]}', or
+            '{T: all}', which merges them by median.
     """
 
     property: str | None = None
@@ -32,6 +34,7 @@ class TableWords:
     file_unit: str | None = None
     material_column: str | None = None
     simulated_column: str | None = None
+    at: str | None = None
 
 
 def shotgun(*, others: Sequence[str]) -> int:

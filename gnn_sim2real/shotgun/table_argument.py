@@ -29,6 +29,7 @@ _SHORT = {
     "--simulated-column": "simulated_column",
     "--transform": "transform",
     "--where": "where",
+    "--at": "at",
 }
 
 _KINDS = {"repeat_unit": "repeat units of polymers", "molecule": "molecules", "composition": "formulas"}
@@ -117,6 +118,7 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
         materials = " and ".join(f"{role} in {column!r}" for role, column in pair.items()) + at
     else:
         column = find_material_column(frame, file.name, given.get("material_column"))
+        settings |= {"material_column": column} if "material_column" in given else {}
         conditions, at = _find_conditions(frame, column, found.column)
         settings |= conditions
         materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}{at}"
