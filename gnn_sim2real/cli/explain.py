@@ -16,11 +16,19 @@ def explain(*models: str, settings: ExplainSettings) -> None:
         ValueError: If there is no model, or nothing to explain.
     """
     from gnn_sim2real.console import open_console, visible
+    from gnn_sim2real.errors import CheckpointError
     from gnn_sim2real.explain.run import run_explain
 
     if len(models) < 2:
         raise ValueError("give a model and a file or a material: gnn-sim2real explain starter:polymer/density '*CCO*'")
-    result = run_explain(models[:-1], models[-1], settings)
+    try:
+        result = run_explain(models[:-1], models[-1], settings)
+    except CheckpointError as error:
+        if len(models) == 2:
+            raise
+        raise CheckpointError(
+            f"{error}; all words but the last are models: put several materials into a file"
+        ) from error
     console = open_console()
     for line in [*result.notes, *(repr(each.after) for each in result.entries[:3])]:
         console.print(visible(line), markup=False, highlight=False, soft_wrap=True)

@@ -24,6 +24,8 @@ class TableWords:
         file_unit: Unit of the file, where it is not that of the answer: --unit K --file-unit degC.
         material_column: Column of the materials; by its heading unless given.
         simulated_column: Simulated values of the same property, for members that correct them.
+        at: Rows that are used, by a column of which rows of one material differ: --at '{T: 298}', '{T: [290, 300]}', or
+            '{T: all}', which merges them by median.
         disorder: What becomes of disordered crystals: each site is the `average` of what it holds, or in `order` they
             are several ordered approximants; refused unless given.
         censored: What becomes of values such as <1E-10, below a limit of detection: refused (`drop`) unless given, the
@@ -36,6 +38,7 @@ class TableWords:
     file_unit: str | None = None
     material_column: str | None = None
     simulated_column: str | None = None
+    at: str | None = None
     disorder: Literal["refuse", "average", "order"] | None = None
     censored: Literal["drop", "bound", "tobit"] | None = None
 

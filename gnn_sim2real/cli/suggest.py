@@ -17,7 +17,7 @@ def suggest(table: str, pool: str, *, settings: SuggestSettings) -> None:
     from gnn_sim2real.shotgun.table_argument import option_of
     from gnn_sim2real.suggest.run import run_suggest
 
-    with settings_as_options(option_of):
+    with settings_as_options(lambda name: option_of(name) if hasattr(settings, name) else None):
         found = run_suggest(table, pool, settings)
     console = open_console()
     console.print(visible(repr(found)), markup=False, highlight=False, soft_wrap=True)

@@ -107,7 +107,10 @@ def settings_as_options(spell: Callable[[str], str | None]) -> Iterator[None]:
 
     def as_option(found: re.Match[str]) -> str:
         option = spell(found[1])
-        return found[0] if option is None else f"`{option}{'' if found[2] is None else f' {found[2]}'}`"
+        if option is None or found[2] is None:
+            return found[0] if option is None else f"`{option}`"
+        quote = "'" if found[2].startswith("{") else ""
+        return f"`{option} {quote}{found[2]}{quote}`"
 
     try:
         yield

@@ -36,6 +36,7 @@ _SHORT = {
     "--simulated-column": "simulated_column",
     "--transform": "transform",
     "--where": "where",
+    "--at": "at",
     "--disorder": "disorder",
     "--censored": "censored",
 }
@@ -139,6 +140,7 @@ def _of_text(file: Path, given: Mapping[str, str], others: list[str]) -> TableAr
         materials = mixtures.text + at
     else:
         column = find_material_column(frame, file.name, given.get("material_column"))
+        settings |= {"material_column": column} if "material_column" in given else {}
         conditions, at = _find_conditions(frame, column, found.column)
         settings |= conditions
         materials = f"{_KINDS[find_kind(frame, column)]} in the column {column!r}{at}"

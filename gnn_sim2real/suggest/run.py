@@ -266,9 +266,11 @@ def _read_measured(table: str, settings: SuggestSettings) -> "PropertyDataModule
     if found.reader != "Table":
         if settings.disorder is not None:
             raise ValueError(says_no_structures(settings.disorder, "mixture"))
-        return find_table_reader(found.reader)(**found.settings)
-    of_disorder = {} if settings.disorder is None else {"disorder": settings.disorder}
-    data = find_table_reader("Table")(**found.settings, **of_disorder)
+        at = {} if settings.at is None else {"at": settings.at}
+        return find_table_reader(found.reader)(**found.settings, **at)
+    given_too = {"disorder": settings.disorder, "at": settings.at}
+    further = {name: value for name, value in given_too.items() if value is not None}
+    data = find_table_reader("Table")(**found.settings, **further)
     if data.kind not in _KINDS:
         raise ValueError(f"candidates of the kind {data.kind!r} cannot be suggested")
     return data

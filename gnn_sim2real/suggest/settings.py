@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Goal = Literal["maximize", "minimize", "range", "uncertainty"]
 """What is sought: a high or a low value, one within a range, or knowledge."""
@@ -27,6 +27,8 @@ class SuggestSettings:
         unit: Its unit; that of the heading unless given.
         column: Column of the measured values in the table.
         material_column: Column of the materials in the table.
+        at: Rows of the table that are used, by a column of which rows of one material differ: `{T: 298}`, `{T: [290,
+            300]}`, or `{T: all}`, which merges them by median.
         pool_column: Column of the materials in the pool; found by its heading unless given.
         disorder: How disordered crystals are read, as an `average` or in ordered approximants (`order`); they are
             refused unless given.
@@ -51,6 +53,7 @@ class SuggestSettings:
     unit: str | None = None
     column: str | None = None
     material_column: str | None = None
+    at: dict[str, Any] | None = None
     pool_column: str | None = None
     disorder: Literal["refuse", "average", "order"] | None = None
     log: bool = False

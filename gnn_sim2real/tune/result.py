@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -309,12 +309,44 @@ def write_pictures(study: optuna.Study, found: Tuning) -> list[Path]:
                     make()
                 except (ValueError, RuntimeError):  # all trials have the same error
                     continue
+                _label_plainly(plt.gcf(), [*found.best.values] if found.best else [])
+                if name == "parallel":
+                    plt.gcf().axes[0].set_facecolor(_GROUND)
                 _save(plt.gcf(), path)
             written.append(path)
     finally:
         plt.close("all")
         plt.switch_backend(before)
     return written
+
+
+_GROUND = "0.9"
+"""Ground of the lines of trials: those of the largest errors are white."""
+
+
+def _label_plainly(figure: Any, names: Sequence[str]) -> None:
+    """Write the last words of settings, as many as tell them apart, slanted: Optuna cuts or overlaps long names."""
+    for axes in figure.axes:
+        ticks = [each.get_text() for each in axes.get_xticklabels()]
+        whole = [_meant(each, names) for each in ticks]
+        if any(whole):
+            labels = [_short(name, names) if name else text for name, text in zip(whole, ticks, strict=True)]
+            axes.set_xticks(axes.get_xticks(), labels, rotation=30, ha="right", rotation_mode="anchor")
+        if axes.get_xlabel() in names:
+            axes.set_xlabel(_short(axes.get_xlabel(), names), rotation=20)
+
+
+def _meant(text: str, names: Sequence[str]) -> str | None:
+    """The setting that a label is of, which Optuna ends with three dots where it is long; None if it is of none."""
+    found = [each for each in names if each == text or (text.endswith("...") and each.startswith(text[:-3]))]
+    return found[0] if len(found) == 1 else None
+
+
+def _short(name: str, names: Sequence[str]) -> str:
+    """The last words of a dotted name that no other one ends with."""
+    words = name.split(".")
+    ends = (".".join(words[start:]) for start in range(len(words) - 1, -1, -1))
+    return next(end for end in ends if sum(f".{each}".endswith(f".{end}") for each in names) == 1)
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -93,3 +93,6 @@ def test_errors_speak_of_options():
     with pytest.raises(ValueError, match="mine") as error, settings_as_options(options.get):
         raise ValueError("mine.csv: set `file_unit: degC`, or `lower` and `data.init_args.lower`; `path` stays")
     assert str(error.value) == "mine.csv: set `--file-unit degC`, or `--lower` and `--lower`; `path` stays"
+    with pytest.raises(ValueError, match="--at") as error, settings_as_options({"at": "--at"}.get):
+        raise ValueError("set `at: {Mn (g/mol): all}`")
+    assert str(error.value) == "set `--at '{Mn (g/mol): all}'`"  # as a shell takes it

@@ -196,6 +196,7 @@ def test_the_command_writes_page_table_and_pictures_and_replaces_nothing_of_othe
         ["MODEL"],
         ["MODEL", "nothing"],
         ["nothing", "*CCO*"],
+        ["MODEL", "*CCO*", "*CC*"],
         ["MODEL", "*CCO*", "--limit", "0"],
         ["MODEL", "*CCO*", "--evaluations", "x"],
     ],

@@ -250,6 +250,15 @@ def test_a_missing_column_is_told_by_the_option_of_its_table(files, model, capsy
         assert option in capsys.readouterr().err
 
 
+def test_rows_that_differ_in_a_condition_are_chosen_by_an_option(files, model, capsys):
+    frame = pd.read_csv(files[0])
+    pd.concat([frame.assign(Mn=1e4), frame.assign(Mn=1e5)]).to_csv("masses.csv", index=False)
+    words = ["masses.csv", files[1], "--model", model, "--workers", "1", "--batch", "1"]
+    assert main(["suggest", *words]) == 2
+    assert "`--at '{Mn: " in capsys.readouterr().err
+    assert main(["suggest", *words, "--at", "{Mn: all}"]) == 0
+
+
 @pytest.fixture
 def pairs(tmp_path, monkeypatch):
     """Twelve measured pairs, and a pool of others, in which two are measured ones in another spelling."""
