@@ -204,6 +204,15 @@ def compare(*names: str, target_size: int | None = None) -> Any:
     return json.loads(printed.getvalue())
 
 
+def published(name: str) -> bool:
+    """Whether a result is there; a study that is still being computed has none.
+
+    Args:
+        name: Of its file without ending.
+    """
+    return (RESULTS / f"{name}.json").exists()
+
+
 def holds(condition: bool) -> str:
     """Nothing, if what a sentence says is so.
 
@@ -342,7 +351,7 @@ def environment() -> jinja2.Environment:
     made.filters |= {"parameter": parameter, "listed": listed, "mean": mean, "falls": falls}
     made.tests["in_study"] = lambda study, name: study.startswith(name)
     made.globals |= {"overview": overview("")}
-    made.globals |= {"study": Study, "load": load, "compare": compare, "holds": holds}
+    made.globals |= {"study": Study, "load": load, "compare": compare, "holds": holds, "published": published}
     return made
 
 
