@@ -25,7 +25,7 @@ _COMPONENT = r"component|monomer|unit|repeat_unit|polymer|p?smiles"
 _COMPONENT = rf"(?:{_COMPONENT})(?:_p?smiles)?"
 _SHARE = r"(?:(?:weight|mass|mole|mol|molar|volume|vol)_)?(?:fraction|share|ratio)|weight|wt"
 _MARK = r"[1-9]|[a-d]"
-_SMILES_ALONE = re.compile(r"[=#@\\]|[cnos]\d")
+_SMILES_ALONE = re.compile(r"[=#@\\]|(?<![A-Z])[cnos]\d")
 """What stands in SMILES and in no formula: bonds, chirality, atoms of an aromatic ring."""
 _LINKAGE = ("linkage", "architecture")
 BLEND_HEADINGS = (
