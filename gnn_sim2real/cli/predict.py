@@ -42,6 +42,10 @@ def predict(*models: str, calibration: str | None = None, others: Sequence[str] 
     if Path(models[0], "ensemble.json").is_file():
         from gnn_sim2real.cli import _shotgun_ensemble
 
+        if disorder is not None:
+            raise ValueError(
+                "an ensemble reads disordered crystals as its measurements were read; leave out `--disorder`"
+            )
         options = [*options, *([f"--calibration={calibration}"] if calibration else [])]
         return _shotgun_ensemble.predict(models, options)
     from gnn_sim2real.cli import _models
