@@ -16,6 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 STUDIES = {
+    "density_open": ["polymer/density_open/study"],
+    "density_open_quick": ["polymer/density_open/quick"],
+    "density_open_simulated": ["polymer/density_open/simulated"],
+    "band_gap_open": ["crystal/band_gap_open/study"],
+    "band_gap_open_quick": ["crystal/band_gap_open/quick"],
     "polymer_density": ["polymer/density/study"],
     "polymer_density_from_md_tg": ["polymer/density/from_md_tg"],
     "glass_transition_from_radonpy": ["polymer/glass_transition/from_radonpy"],
