@@ -14,6 +14,7 @@ def explain(*models: str, settings: ExplainSettings) -> None:
 
     Raises:
         ValueError: If there is no model, or nothing to explain.
+        CheckpointError: If a model cannot be read, or is none.
     """
     from gnn_sim2real.console import open_console, visible
     from gnn_sim2real.errors import CheckpointError
