@@ -61,7 +61,7 @@ def test_shards_make_the_same_weights_and_each_model_once(serial, tmp_path, caps
     assert f"0 models trained, {NUM_MODELS} were there" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.release
 @needs_ray
 def test_a_lost_node_of_a_ray_cluster_costs_no_model(serial, tmp_path, cluster):
     path, wanted = serial

@@ -34,7 +34,7 @@ def test_a_lost_node_costs_no_record(undisturbed, study_files, cluster):
     assert re.search(r"Ray cluster .*\b1 cells", command.said)
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_a_lost_head_is_said(study_files, cluster):
     cluster.add_node(num_cpus=1)
     options = ("--launcher", "ray", "--address", cluster.address)

@@ -169,8 +169,10 @@ WRITTEN = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LOGGERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=getattr(pytest.mark, "slow" if "wandb" in name else "release")) for name in LOGGERS],
+)
 def test_two_processes_with_each_logger(tmp_path, name):
     if name in ("tensorboard", "mlflow"):
         pytest.importorskip(name)
