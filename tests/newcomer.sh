@@ -103,7 +103,7 @@ from pymatgen.core import Lattice, Structure
 salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(6.0), [{"Na": 0.5, "K": 0.5}, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 salt.to("shared.cif", fmt="cif")
 PY
-if "$sim" predict starter:crystal/formation_energy shared.cif > refused.log 2>&1; then fail "read a disordered crystal"; fi
+if "$sim" predict starter:crystal/formation_energy shared.cif --prediction.output refused.csv > refused.log 2>&1; then fail "read a disordered crystal"; fi
 says refused.log "--disorder average"
 "$sim" predict starter:crystal/formation_energy shared.cif --disorder average --prediction.output shared.csv > shared.log 2>&1
 holds shared.csv

@@ -195,13 +195,13 @@ def _both(axes: Axes, law: ScalingSurface) -> None:
 
 def _gains(axes: Axes, curves: SizeCurves, gains: Curves, tail: str) -> None:
     axes.set_xscale("log")
+    axes.set_xlim(limits([np.array([*curves.by_source])]))  # of one size alone, matplotlib makes none
     styles = {m: style for m, style in _target_styles(curves).items() if m in gains}
     for m, style in styles.items():
         _draw(axes, gains[m], style, None, len(styles) > MOST_BANDS)
     axes.axhline(0.0, color=GRAY, linewidth=THIN, zorder=1)
     axes.set_xlabel(SOURCE, fontsize=TEXT + 1)
     axes.set_ylabel(f"error lower by{tail}", fontsize=TEXT + 1)
-    axes.set_xlim(limits([np.array([*curves.by_source])]))
 
 
 def _draw(

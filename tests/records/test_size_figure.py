@@ -78,6 +78,14 @@ def test_one_target_size_without_rivals_is_one_panel(tmp_path, drawn):
     assert len(drawn[0].axes) == 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_gain_of_one_source_size_alone(tmp_path, drawn):
+    curves = draw(tmp_path, [record("full", size, 50, 0, 0) for size in (0, 100)])
+    (gain,) = curves.over_scratch[50]
+    low, high = drawn[0].axes[1].get_xlim()
+    assert low < gain.size < high
+
+
 def test_laws_are_drawn_as_they_are(tmp_path, drawn):
     results = Results(tabulate_records(records(targets=(50,))))
     label = next(label for label in results.curves if label.policy == "full")
