@@ -43,7 +43,9 @@ class Coloring:
 
 
 def color_by(key: Int[Tensor, " num_items"]) -> Coloring:
-    """One color for all items of the same key."""
+    """One color for all items of the same key; in a compiled program, which knows its shapes, each has its own."""
+    if torch.compiler.is_compiling():
+        return color_all(key)
     keys, color = torch.unique(key, return_inverse=True)
     items = torch.arange(len(key), device=key.device)
     first = torch.full_like(keys, len(key)).scatter_reduce_(0, color, items, "amin")
