@@ -14,8 +14,15 @@ from gnn_sim2real.featurize.featurizer import Featurizer, get_featurizer, says_n
 from gnn_sim2real.featurize.mixture import Mixture, mixture_identity, normalize
 from gnn_sim2real.graph import Graph
 from gnn_sim2real.tables.cleaning import read_column
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading, read_heading, with_unit
-from gnn_sim2real.tables.material_column import Blend, find_blend, find_material_column, find_pair, find_temperature
+from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, PURE_HEADINGS, plain_heading, read_heading, with_unit
+from gnn_sim2real.tables.material_column import (
+    Blend,
+    find_blend,
+    find_blends_alone,
+    find_material_column,
+    find_pair,
+    find_temperature,
+)
 from gnn_sim2real.tables.mixture_columns import MixtureColumns, read_mixtures
 from gnn_sim2real.tables.table import Property
 from gnn_sim2real.units import convert
@@ -187,7 +194,7 @@ def read_materials(
         found = _find_kind(given, wanted, roles, temperature is not None, _heading(X, column))
         kind = replace(found, disorder=disorder)
         if kind.name == "mixture" and not kind.roles and hasattr(X, "columns"):
-            kind = replace(kind, blend=_find_blend([str(each) for each in X.columns], None))
+            kind = replace(kind, blend=find_blends_alone([str(each) for each in X.columns]))
         if kind.name != "mixture":
             kind = replace(kind, conditions=_find_conditions(at, temperature))
         kind.require_structures()
@@ -304,8 +311,7 @@ def _find_blend(headings: Sequence[str], kind: Kinds | None) -> Blend | None:
     """The columns of blends; None where the table is one of other materials."""
     if kind is not None:
         return kind.find_blend(headings) if kind.name == "mixture" and not kind.roles else None
-    pure = {name for names in MATERIAL_HEADINGS.values() for name in names}
-    return None if pure & {*map(plain_heading, headings)} else find_blend(headings)
+    return find_blends_alone(headings)
 
 
 def read_blends(frame: "pandas.DataFrame", blend: Blend, source: str) -> list[Mixture]:
@@ -340,8 +346,7 @@ def _heading(X: Any, column: str | None) -> str:
     if column is not None:
         return column
     if hasattr(X, "columns"):
-        known = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
-        return next((str(each) for each in X.columns if plain_heading(str(each)) in known), "")
+        return next((str(each) for each in X.columns if plain_heading(str(each)) in PURE_HEADINGS), "")
     return str(getattr(X, "name", None) or "")
 
 

@@ -556,10 +556,7 @@ def _describe_data(kind: Kinds, name: str, unit: str, simulated_column: str | No
             settings["components"] = {role: role for role in kind.roles}
             return {"class_path": "datamodules.PairTable", "init_args": settings}
         blend = kind.blend or Blend(("component_1", "component_2"), ("weight_1", "weight_2"))
-        settings["components"] = [*blend.components]
-        settings |= {"weights": [*blend.weights]} if blend.weights else {}
-        settings |= {} if blend.linkage is None else {"linkage": blend.linkage}
-        return {"class_path": "datamodules.BlendTable", "init_args": settings}
+        return {"class_path": "datamodules.BlendTable", "init_args": settings | blend.settings}
     settings |= {} if kind.disorder == "refuse" else {"disorder": kind.disorder}
     if kind.conditions:
         settings["conditions"] = {each: {"column": each, "unit": unit} for each, unit in kind.conditions.items()}

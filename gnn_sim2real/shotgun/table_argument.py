@@ -8,10 +8,9 @@ from gnn_sim2real.config.options import take_option
 from gnn_sim2real.featurize.conditions import TEMPERATURE
 from gnn_sim2real.files import data_folders, expand
 from gnn_sim2real.renamed import current_property
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, plain_heading
 from gnn_sim2real.tables.crystal_columns import crystal_column, holds_crystals, is_table
 from gnn_sim2real.tables.material_column import (
-    find_blend,
+    find_blends_alone,
     find_kind,
     find_material_column,
     find_pair,
@@ -170,11 +169,7 @@ def find_mixtures(headings: Sequence[str]) -> MixturesFound | None:
     if pair := find_pair(headings):
         text = " and ".join(f"{role} in {column!r}" for role, column in pair.items())
         return MixturesFound({"components": pair}, text)
-    pure = {name for names in MATERIAL_HEADINGS.values() for name in names}
-    blend = None if pure & {*map(plain_heading, headings)} else find_blend(headings)
+    blend = find_blends_alone(headings)
     if blend is None:
         return None
-    settings: dict[str, Setting] = {"components": [*blend.components]}
-    settings |= {"weights": [*blend.weights]} if blend.weights else {}
-    settings |= {} if blend.linkage is None else {"linkage": blend.linkage}
-    return MixturesFound(settings, f"blends or copolymers, {blend.describe()}")
+    return MixturesFound({**blend.settings}, f"blends or copolymers, {blend.describe()}")

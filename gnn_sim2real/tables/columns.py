@@ -44,6 +44,9 @@ MATERIAL_HEADINGS = {
 }
 """Headings of the materials of each kind, in order of preference, as `plain_heading` gives them."""
 
+PURE_HEADINGS = tuple(dict.fromkeys(name for names in MATERIAL_HEADINGS.values() for name in names))
+"""Those of all kinds."""
+
 
 class Heading(NamedTuple):
     """A heading, split into name and unit.

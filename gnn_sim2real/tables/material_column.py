@@ -4,7 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gnn_sim2real.tables.columns import MATERIAL_HEADINGS, as_written, find_column, plain_heading, read_heading
+from gnn_sim2real.tables.columns import (
+    MATERIAL_HEADINGS,
+    PURE_HEADINGS,
+    as_written,
+    find_column,
+    plain_heading,
+    read_heading,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -53,6 +60,13 @@ class Blend(NamedTuple):
         """All of them."""
         return (*self.components, *self.weights, *([] if self.linkage is None else [self.linkage]))
 
+    @property
+    def settings(self) -> dict[str, str | list[str]]:
+        """Those of `BlendTable` that name the columns."""
+        found: dict[str, str | list[str]] = {"components": [*self.components]}
+        found |= {"weights": [*self.weights]} if self.weights else {}
+        return found | ({} if self.linkage is None else {"linkage": self.linkage})
+
     def describe(self) -> str:
         """The columns, for people."""
         shares = f"shares in {', '.join(map(repr, self.weights))}" if self.weights else "in equal shares"
@@ -72,8 +86,7 @@ def find_material_column(frame: "pandas.DataFrame", source: str, column: str | N
         ValueError: If there is no such column.
     """
     if column is None:
-        names = [name for kind in MATERIAL_HEADINGS.values() for name in kind]
-        return find_column(list(map(str, frame)), names, "the materials", source, "material_column").column
+        return find_column(list(map(str, frame)), PURE_HEADINGS, "the materials", source, "material_column").column
     found = as_written(column, map(str, frame))
     if found is None:
         raise ValueError(f"{source} has no column {column!r}: its columns are {', '.join(map(str, frame))}")
@@ -145,6 +158,15 @@ def find_blend(columns: Sequence[str]) -> Blend | None:
     if shares and shares.keys() != parts.keys():
         return None
     return Blend(tuple(parts.values()), tuple(shares[mark] for mark in parts if shares), linkage)
+
+
+def find_blends_alone(columns: Sequence[str]) -> Blend | None:
+    """The columns of blends or copolymers, where no other one is headed as materials are.
+
+    Args:
+        columns: Headings of the table.
+    """
+    return None if {*PURE_HEADINGS} & {*map(plain_heading, columns)} else find_blend(columns)
 
 
 def _numbered(columns: Sequence[str], stem: str) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gnn_sim2real.renamed import current_property
 from gnn_sim2real.tables.columns import (
-    MATERIAL_HEADINGS,
+    PURE_HEADINGS,
     Heading,
     as_written,
     find_column,
@@ -89,11 +89,10 @@ def _find_named(columns: Sequence[str], name: str, unit: str | None, source: str
 
 def _only_one(columns: Sequence[str], every: Sequence[str], source: str) -> Heading:
     """The only column of numbers that can be what was measured; one with the name of a property before others."""
-    materials = {name for names in MATERIAL_HEADINGS.values() for name in names}
     blend = find_blend(every)
     shares = blend.columns if blend is not None else ()
     headings = [read_heading(each) for each in columns if not is_condition(each) and each not in shares]
-    headings = [each for each in headings if each.name not in materials and each.name not in _NOT_MEASURED]
+    headings = [each for each in headings if each.name not in PURE_HEADINGS and each.name not in _NOT_MEASURED]
     values = [each for each in headings if not says_another_value(each.column)] or headings
     found = [each for each in values if plain_units(each.name)] or values
     if len(found) == 1:
